@@ -1,0 +1,21 @@
+"""Notes on training neural networks: every formula derived, and proved of the very function that ships."""
+
+__version__ = "0.1.0"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from . import losses, plotting, proof
+
+__all__ = ["losses", "plotting", "proof"]
+
+
+def __getattr__(name):
+    if name in __all__:
+        from importlib import import_module
+
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return [*__all__, "__version__"]
