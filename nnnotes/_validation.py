@@ -5,12 +5,14 @@
 # %% ../nbs/00_notation.ipynb #8dfd1c00
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
 # %% auto #0
-__all__ = ['FLOATS', 'COMPLEX', 'expected', 'is_exact', 'as_numbers', 'finite', 'as_labels', 'as_axis', 'one_of', 'missing_extra']
+__all__ = ['FLOATS', 'COMPLEX', 'expected', 'is_exact', 'as_numbers', 'offender', 'no_nan', 'finite', 'Interval', 'within',
+           'positive', 'as_labels', 'as_axis', 'one_of', 'missing_extra']
 
 # %% ../nbs/00_notation.ipynb #fa73038c
 def expected(name: str, what: str, got: object) -> ValueError:
@@ -44,12 +46,57 @@ def as_numbers(name: str, value, *, ndim: int | None = None, complex_too: bool =
     return array
 
 # %% ../nbs/00_notation.ipynb #e82046e3
+def offender(array: np.ndarray, wrong: np.ndarray) -> str:
+    """The first element of `array` at which `wrong` holds, and its place if there are several."""
+    place = np.argwhere(wrong)[0].tolist()
+    return f"{array[tuple(place)]} at {place}" if place else str(array[()])
+
+# %% ../nbs/00_notation.ipynb #6d43e6a6
+def no_nan(name: str, array: np.ndarray) -> np.ndarray:
+    """`array`, unless it holds NaN: then an error that says where the first one is."""
+    if array.dtype != object and np.isnan(array).any():
+        raise expected(name, "numbers without NaN", offender(array, np.isnan(array)))
+    return array
+
+# %% ../nbs/00_notation.ipynb #a0b59681
 def finite(name: str, array: np.ndarray) -> np.ndarray:
     """`array`, unless it holds NaN or an infinity: then an error that says where the first one is."""
     if array.dtype != object and not np.isfinite(array).all():
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise expected(name, "finite numbers", f"{array[where]} at {list(where)}")
+        raise expected(name, "finite numbers", offender(array, ~np.isfinite(array)))
     return array
+
+# %% ../nbs/00_notation.ipynb #4e6df5a1
+@dataclass(frozen=True)
+class Interval:
+    """The real numbers between `lower` and `upper`; `closed` says which of the two ends belong."""
+
+    lower: float
+    upper: float
+    closed: tuple[bool, bool] = (False, False)
+
+    def contains(self, array: np.ndarray) -> np.ndarray:
+        """For each element, whether it lies in the interval."""
+        above = array >= self.lower if self.closed[0] else array > self.lower
+        return above & (array <= self.upper if self.closed[1] else array < self.upper)
+
+    def __str__(self) -> str:
+        return f"{'(['[self.closed[0]]}{self.lower}, {self.upper}{')]'[self.closed[1]]}"
+
+# %% ../nbs/00_notation.ipynb #5d71d4c1
+def within(name: str, array: np.ndarray, interval: Interval) -> np.ndarray:
+    """`array`, unless an element lies outside of the interval: then an error that says where the first one is."""
+    inside = interval.contains(array)
+    if not np.all(inside):
+        raise expected(name, f"numbers in {interval}", offender(array, np.logical_not(inside)))
+    return array
+
+# %% ../nbs/00_notation.ipynb #a4dc5210
+def positive(name: str, value) -> float:
+    """`value` as a Python float, or as the exact number that it is; an error unless it is positive and finite."""
+    number = as_numbers(name, value, ndim=0)
+    if not (number > 0 and (number.dtype == object or number < np.inf)):
+        raise expected(name, "a positive finite number", number)
+    return number.item()
 
 # %% ../nbs/00_notation.ipynb #acac2f8b
 def as_labels(name: str, value, *, shape: tuple[int, ...], count: int, ignore: int | None = None) -> np.ndarray:
@@ -64,8 +111,7 @@ def as_labels(name: str, value, *, shape: tuple[int, ...], count: int, ignore: i
         if ignore is not None:
             wrong &= labels != ignore
         if wrong.any():
-            where = tuple(int(i) for i in np.argwhere(wrong)[0])
-            raise expected(name, f"integers from 0 to {count - 1}", f"{labels[where]} at {list(where)}")
+            raise expected(name, f"integers from 0 to {count - 1}", offender(labels, wrong))
     return labels.astype(np.intp, copy=False)
 
 # %% ../nbs/00_notation.ipynb #4f05423b
