@@ -1,0 +1,200 @@
+"""The commands of this project: `python make.py VERB`, or `make VERB`.
+
+This file needs nothing but Python 3.11 or newer. The verbs stand first, what they are made of below them.
+"""
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+READY = VENV / "ready.txt"  # written when a set-up is complete: what it was made with and made of
+EXTRAS = "notebooks,dev"
+SOURCES = ("constraints.txt", "pyproject.toml", "settings.ini", "setup.py")
+OFFLINE = ("connection", "resolution", "dns", "timed out", "proxy", "sending request", "ssl")  # as pip and uv put it
+ENVIRONMENT = {"PIP_REQUIRE_VIRTUALENV": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "JUPYTER_PREFER_ENV_PATH": "1"}
+
+
+class Stop(Exception):
+    """Something is missing that the user can mend; the message says what."""
+
+
+def lab():
+    """Set up, execute a copy of every notebook, open JupyterLab on nbs/index.ipynb."""
+    setup()
+    run(PYTHON, "tools/notebooks.py", "try", check=False)
+    command = [*lab_command(ROOT), *([] if has_display() else ["--no-browser"])]
+    print("JupyterLab starts; Ctrl-C ends it.", flush=True)
+    if os.name == "posix":
+        os.chdir(ROOT)
+        os.execve(command[0], command, environment())
+    return run(*command, check=False)
+
+
+def test(*arguments):
+    """Set up and check everything: notebooks, tests, doctests, export, lint, types, wheel. Arguments go to pytest."""
+    setup()
+    return run(PYTHON, "-m", "pytest", *arguments, check=False)
+
+
+def export():
+    """Write nnnotes/*.py from the notebooks and clean the notebooks' metadata."""
+    setup()
+    run(PYTHON, "tools/notebooks.py", "export")
+
+
+def refresh(*names):
+    """Export, execute, store outputs (all notebooks, or those NAMEd), clean, write README.md."""
+    setup()
+    run(PYTHON, "tools/notebooks.py", "refresh", *names)
+
+
+def peers():
+    """Install the libraries that tests compare with (PyTorch, JAX) at the versions of constraints-peers.txt."""
+    setup()
+    print("Installing the peers ...", flush=True)
+    with_pip("-c", "constraints-peers.txt", *requirements("peers"))
+
+
+def lock():
+    """Pin anew in constraints.txt, for Python 3.11 and later at once (needs uv)."""
+    if not runs("uv"):
+        raise Stop("To pin versions anew, install uv first.")
+    extras = [word for extra in EXTRAS.split(",") for word in ("--extra", extra)]
+    run("uv", "pip", "compile", "--quiet", "--upgrade", "--universal", "--python-version", "3.11", "setup.py", *extras,
+        "--no-annotate", "--custom-compile-command", "python make.py lock", "--output-file", "constraints.txt")
+
+
+def setup():
+    """Make .venv, or bring it up to the lock; nothing to do where it is."""
+    made_with = f"{VENV}\n{sys.version}\n"
+    made_of = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in SOURCES)).hexdigest()
+    ready = READY.read_text(encoding="utf-8") if READY.exists() else ""
+    if ready == made_with + made_of:
+        return
+    READY.unlink(missing_ok=True)
+    if not ready.startswith(made_with):  # none, another Python's, another folder's, or one that was interrupted
+        print(f"Setting up {VENV} (Python {sys.version.split()[0]}); this takes a few minutes ...", flush=True)
+        new_environment()
+    install("setuptools")
+    install("--no-build-isolation", "--editable", f".[{EXTRAS}]")
+    READY.write_text(made_with + made_of, encoding="utf-8")
+
+
+def new_environment():
+    """An empty .venv with pip in it."""
+    shutil.rmtree(VENV, ignore_errors=True)
+    python = getattr(sys, "_base_executable", sys.executable)  # not the one in .venv, where that one runs this file
+    if runs("uv"):
+        return attempt("uv", "venv", "--quiet", "--seed", "--python", python, VENV)
+    if not runs(python, "-c", "import ensurepip, venv"):
+        raise Stop(
+            f"{python} cannot make virtual environments: it lacks the module venv or ensurepip. Install it (Debian "
+            "and Ubuntu: apt install python3-venv), or uv, or name another Python: make PYTHON=python3.12 ..."
+        )
+    return attempt(python, "-m", "venv", VENV)
+
+
+def install(*what):
+    """Install at the locked versions: by uv where there is one, else by pip. Both compile, or every start would."""
+    if not runs("uv"):
+        return with_pip(*what)
+    options = ("--quiet", "--compile-bytecode", "--python", PYTHON, "-c", "constraints.txt")
+    return attempt("uv", "pip", "install", *options, *what)
+
+
+def with_pip(*what):
+    """Install at the locked versions by pip."""
+    return attempt(PYTHON, "-m", "pip", "install", "--quiet", "-c", "constraints.txt", *what)
+
+
+def requirements(extra):
+    """What settings.ini lists for an extra."""
+    import configparser
+
+    settings = configparser.ConfigParser(delimiters=["="])
+    settings.read(ROOT / "settings.ini", encoding="utf-8")
+    return settings["DEFAULT"][f"{extra}_requirements"].split()
+
+
+def lab_command(folder, start="nbs/index.ipynb"):
+    """JupyterLab on `folder`: loopback only, its token on, and no request that leaves the machine."""
+    return [
+        str(PYTHON), "-m", "jupyterlab", "--log-level=WARN",
+        "--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={folder}", f"--LabApp.default_url=/lab/tree/{start}",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None",
+        "--LabApp.extension_manager=readonly", "--KernelManager.transport_encryption=auto",
+        *(["--allow-root"] if is_root() else []),
+    ]  # fmt: skip
+
+
+def is_root():
+    """Jupyter refuses to start as root (in a container, say) unless told."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def has_display():
+    """Whether a browser window can open here."""
+    return os.name == "nt" or sys.platform == "darwin" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+
+
+def environment():
+    """The environment of everything that is started: .venv first on PATH, no other Python's settings."""
+    inherited = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "PYTHONPATH")}
+    path = os.pathsep.join([str(PYTHON.parent), os.environ.get("PATH", os.defpath)])
+    return {**inherited, **ENVIRONMENT, "PATH": path}
+
+
+def run(*command, check=True):
+    """Run in the project's folder; stop with its exit code where it fails."""
+    code = subprocess.call([str(word) for word in command], cwd=ROOT, env=environment())
+    if code and check:
+        sys.exit(code)
+    return code
+
+
+def runs(*command):
+    """Whether a command answers. Being on PATH is not enough: it may be a shim that only fails."""
+    silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    try:
+        return not subprocess.call(command if len(command) > 1 else [*command, "--version"], **silent)
+    except OSError:
+        return False
+
+
+def attempt(*command):
+    """A step of the set-up: quiet; where it fails, say why in a few lines."""
+    words = [str(word) for word in command]
+    done = subprocess.run(words, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True, errors="replace")
+    if done.returncode:
+        said = done.stderr.strip()
+        offline = any(word in said.lower() for word in OFFLINE)
+        why = "No network: the package index could not be reached." if offline else "The set-up failed."
+        raise Stop("\n".join([*said.splitlines()[-6:], "", f"{why} Run the same command again to go on."]))
+
+
+VERBS = {verb.__name__: verb for verb in (lab, test, export, refresh, setup, peers, lock)}
+
+
+def main(verb="", *arguments):
+    """Carry out one verb; what a user can mend is said in plain words."""
+    if verb not in VERBS:
+        print("usage: python make.py VERB", *(f"  {name:8} {known.__doc__}" for name, known in VERBS.items()), sep="\n")
+        return verb not in ("", "help", "-h", "--help")
+    try:
+        return VERBS[verb](*arguments)
+    except Stop as stop:
+        print(stop, file=sys.stderr)
+    except KeyboardInterrupt:
+        print("\nInterrupted. Run the same command again to go on.", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    if sys.version_info < (3, 11):  # noqa: UP036
+        sys.exit(f"nnnotes needs Python 3.11 or newer, and {sys.executable} is {sys.version.split()[0]}.")
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,49 @@
+"""Every notebook runs from top to bottom, and shows what it stores. Each is executed once, two at a time."""
+import re
+import struct
+from base64 import b64decode
+from concurrent.futures import ThreadPoolExecutor
+
+import nbformat
+import pytest
+from conftest import ROOT
+from notebooks import NotebookFailed, execute, notebooks
+
+
+@pytest.fixture(scope="module")
+def runs(request):
+    """The runs of those notebooks that were chosen, under way."""
+    chosen = [item for item in request.session.items if "runs" in getattr(item, "fixturenames", ())]
+    pool = ThreadPoolExecutor(max_workers=2)
+    yield {item.callspec.params["path"]: pool.submit(execute, item.callspec.params["path"]) for item in chosen}
+    pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.relative_to(ROOT / "nbs").as_posix())
+def test_notebook(path, runs):
+    try:
+        fresh = runs[path].result()
+    except NotebookFailed as failure:
+        pytest.fail(str(failure), pytrace=False)
+    stored = nbformat.read(path, as_version=4)
+    for number, (old, new) in enumerate(zip(stored.cells, fresh.cells, strict=True), start=1):
+        assert shown(old) == shown(new), f"cell {number} does not show what it stores: make.py refresh {path.stem}"
+
+
+def shown(cell):
+    """What a code cell displays: printed text, then each output by its kinds."""
+    outputs = cell.get("outputs", [])
+    printed = "".join(output.text for output in outputs if output.output_type == "stream")
+    rich = [output.data for output in outputs if "data" in output]
+    return [printed, *({kind: seen(kind, content) for kind, content in data.items()} for data in rich)]
+
+
+def seen(kind, content):
+    """What a reader sees: of a picture its size, of a widget that it is there, of text all but memory addresses."""
+    if kind == "image/png":
+        return struct.unpack(">II", b64decode(content)[16:24])
+    if kind == "image/svg+xml":
+        return re.findall(r'\b(?:width|height|viewBox)="[^"]*"', re.search("<svg[^>]*>", content)[0])
+    if kind.startswith("application/vnd.jupyter.widget"):
+        return True
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", content) if isinstance(content, str) else content

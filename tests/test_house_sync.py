@@ -1,0 +1,70 @@
+"""What is generated equals its source; notebooks are clean; the linter and the type checker are content."""
+import configparser
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+from packaging.requirements import Requirement
+from readme import README, readme_files
+
+
+@pytest.fixture(scope="module")
+def exported(copy):
+    """A copy in which `nbdev_export` and `nbdev_clean` ran."""
+    subprocess.run([sys.executable, "tools/notebooks.py", "export"], cwd=copy, check=True)
+    return copy
+
+
+def changed(folder, name):
+    """The files below `name` that differ between the project and the copy in `folder`, or that only one has."""
+
+    def contents(top):
+        paths = [path for path in (top / name).rglob("*") if path.suffix in (".py", ".ipynb")]
+        files = {path.relative_to(top).as_posix(): path.read_bytes() for path in paths}
+        return {path: content for path, content in files.items() if "/." not in path}
+
+    ours, theirs = contents(ROOT), contents(folder)
+    assert ours
+    return sorted(path for path in ours.keys() | theirs.keys() if ours.get(path) != theirs.get(path))
+
+
+def test_package_is_what_the_notebooks_export(exported):
+    assert changed(exported, "nnnotes") == [], "run: python make.py export"
+
+
+def test_notebooks_are_clean(exported):
+    assert changed(exported, "nbs") == [], "run: python make.py export"
+
+
+def test_readme_is_what_the_index_makes():
+    made = readme_files(ROOT)
+    kept = {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in ROOT.glob("nbs/images/index_*")}
+    assert made == {README: (ROOT / README).read_bytes(), **kept}, "run: python make.py refresh index"
+
+
+def complaints(*command):
+    """What a checker prints where it is not content."""
+    done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True)
+    return done.stdout + done.stderr if done.returncode else ""
+
+
+def test_lint():
+    said = complaints("ruff", "check", ".")
+    assert not said, said
+
+
+def test_types():
+    said = complaints("mypy")
+    assert not said, said
+
+
+def test_every_requirement_is_pinned():
+    settings = configparser.ConfigParser(delimiters=["="])
+    settings.read(ROOT / "settings.ini", encoding="utf-8")
+    asked = [settings["DEFAULT"][name] for name in settings["DEFAULT"] if name.endswith("requirements")]
+    locks = [(ROOT / name).read_text(encoding="utf-8") for name in ("constraints.txt", "constraints-peers.txt")]
+    pins = [Requirement(line) for line in "\n".join(locks).splitlines() if line and not line.startswith("#")]
+    here = {pin.name: str(pin.specifier)[2:] for pin in pins if pin.marker is None or pin.marker.evaluate()}
+    wanted = [Requirement(word) for word in " ".join(asked).split()]
+    assert [str(one) for one in wanted if here.get(one.name, "none") not in one.specifier] == [], "python make.py lock"

@@ -1,0 +1,138 @@
+"""Runs the notebooks: python tools/notebooks.py try|export|refresh [NAME ...]. `make.py` and the tests use it."""
+import json
+import os
+import re
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
+from traitlets.config import Config
+
+ROOT = Path(__file__).resolve().parents[1]
+TIMEOUT = 300  # seconds for one cell
+ENCRYPTED = Config(KernelManager={"transport_encryption": "auto"})  # without it each kernel warns
+STATE, VIEW = "application/vnd.jupyter.widget-state+json", "application/vnd.jupyter.widget-view+json"
+
+
+class NotebookFailed(Exception):
+    """A cell of a notebook failed; the message says which notebook, which cell, and shows the traceback."""
+
+
+def notebooks(names=()):
+    """All notebooks of the project in reading order, or those whose path contains one of the names."""
+    found = {path.relative_to(ROOT).as_posix(): path for path in (ROOT / "nbs").rglob("*.ipynb")}
+    visible = {name: path for name, path in sorted(found.items()) if not re.search(r"(^|/)[._]", name)}
+    chosen = [path for name, path in visible.items() if not names or any(part in name for part in names)]
+    if not chosen:
+        sys.exit(f"No notebook in nbs/ is called {' or '.join(names)}.")
+    return chosen
+
+
+def execute(path):
+    """The notebook at `path`, executed from top to bottom in a kernel of its own; the file stays as it is."""
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(notebook, timeout=TIMEOUT, kernel_name="python3", config=ENCRYPTED)
+    with tempfile.TemporaryDirectory() as profile:
+        environment = {**os.environ, "IPYTHONDIR": profile}  # a user's own start-up files stay out
+        with client.setup_kernel(cwd=str(path.parent), env=environment):
+            for index, cell in enumerate(notebook.cells):
+                if cell.cell_type == "code" and not re.search(r"^#\|\s*eval:\s*false", cell.source, re.M):
+                    execute_cell(client, cell, index, path)
+            client.set_widgets_metadata()
+    return notebook
+
+
+def execute_cell(client, cell, index, path):
+    """Execute one cell; a failure names notebook and cell (counted from 1, as an editor does)."""
+    try:
+        client.execute_cell(cell, index)
+    except (CellExecutionError, CellControlSignal, DeadKernelError, TimeoutError) as error:
+        trace = re.sub(r"\x1b\[[\d;]*m", "", str(error))
+        raise NotebookFailed(f"{path.relative_to(ROOT).as_posix()}, cell {index + 1}: {trace}") from None
+
+
+def stable_widget_ids(notebook):
+    """Number widget models in the order in which they are displayed: their random ids would change at every run."""
+    state = notebook.metadata.get("widgets", {}).get(STATE, {}).get("state", {})
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    views = [output.data for output in outputs if VIEW in output.get("data", {})]
+    order = []
+
+    def named(value):
+        return [name for name in re.findall(r"[0-9a-f]{32}", json.dumps(value)) if name in state]
+
+    def visit(value):
+        for name in named(value):
+            if name not in order:
+                order.append(name)
+                visit(state[name])
+
+    def renamed(value):
+        return json.loads(re.sub(r"[0-9a-f]{32}", lambda match: number.get(match[0], match[0]), json.dumps(value)))
+
+    visit([view[VIEW] for view in views])  # what is displayed, and what that refers to; then what links it
+    links = [name for name in state if name not in order and "LinkModel" in state[name]["model_name"]]
+    order += sorted(links, key=lambda link: [order.index(name) for name in named(state[link]) if name in order])
+    number = {name: f"{index:032x}" for index, name in enumerate(order)}
+    if state:
+        notebook.metadata.widgets[STATE]["state"] = renamed({name: state[name] for name in order})
+    for view in views:
+        view[VIEW] = renamed(view[VIEW])
+
+
+def refresh(path):
+    """Execute a notebook and store its outputs so that a second run changes no byte."""
+    from nbdev.clean import nbdev_clean
+
+    notebook = execute(path)
+    stable_widget_ids(notebook)
+    nbformat.write(notebook, path)
+    nbdev_clean(str(path))
+
+
+def each(action, paths):
+    """Do something with each notebook, with a line of progress; the number of those that failed."""
+    failed = 0
+    for path in paths:
+        print(f"{path.relative_to(ROOT).as_posix():36}", end=" ", flush=True)
+        start = time.perf_counter()
+        try:
+            action(path)
+        except NotebookFailed as failure:
+            failed += 1
+            print(f"failed\n{failure}", flush=True)
+        else:
+            print(f"{time.perf_counter() - start:5.1f} s", flush=True)
+    return failed
+
+
+def export():
+    """Write the package from the notebooks, and clean their metadata."""
+    from nbdev.clean import nbdev_clean
+    from nbdev.doclinks import nbdev_export
+
+    nbdev_export()
+    nbdev_clean()
+
+
+def main(verb, *names):
+    """Carry out one verb of the command line."""
+    os.chdir(ROOT)
+    if verb == "try":
+        return each(execute, notebooks(names))
+    export()
+    if verb == "refresh":
+        failed = each(refresh, notebooks(names))
+        from readme import write_readme
+
+        write_readme(ROOT)
+        return failed
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(bool(main(*sys.argv[1:])))
