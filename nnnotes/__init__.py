@@ -4,9 +4,9 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from . import losses, plotting, proof
+    from . import plotting
 
-__all__ = ["losses", "plotting", "proof"]
+__all__ = ["plotting"]
 
 
 def __getattr__(name):
