@@ -13,6 +13,8 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 READY = VENV / "ready.txt"  # written when a set-up is complete: what it was made with and made of
+LAB_DEFAULTS = VENV / "share/jupyter/lab/settings/overrides.json"
+NO_NEWS = '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}\n'
 EXTRAS = "notebooks,dev"
 SOURCES = ("constraints.txt", "pyproject.toml", "settings.ini", "setup.py")
 OFFLINE = ("connection", "resolution", "dns", "timed out", "proxy", "sending request", "ssl")  # as pip and uv put it
@@ -82,6 +84,8 @@ def setup():
         new_environment()
     install("setuptools")
     install("--no-build-isolation", "--editable", f".[{EXTRAS}]")
+    LAB_DEFAULTS.parent.mkdir(parents=True, exist_ok=True)
+    LAB_DEFAULTS.write_text(NO_NEWS, encoding="utf-8")
     READY.write_text(made_with + made_of, encoding="utf-8")
 
 

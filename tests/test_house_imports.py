@@ -1,0 +1,108 @@
+"""Who imports whom: chapters import lower ones only, numbers need NumPy only, and nothing loads before it is used."""
+import ast
+import json
+import re
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from importlib.util import resolve_name
+
+import pytest
+from conftest import ROOT
+
+import nnnotes
+
+NUMERIC = {"numpy", "scipy"}
+ALLOWED = {  # what a module may import beside these and its siblings: each library in the one place made for it
+    "engine": {"sympy", "flint"},
+    "proof": {"sympy", "flint", "IPython"},
+    "plotting": {"matplotlib", "IPython", "PIL"},
+    "widgets": {"ipywidgets", "anywidget", "traitlets"},
+    "interop": {"torch", "jax"},
+}
+FILES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts): path.read_text(encoding="utf-8")
+    for path in sorted((ROOT / "nnnotes").rglob("*.py"))
+    if path.name not in ("__init__.py", "_modidx.py")
+}
+
+
+def imported(module):
+    """The modules that a module imports, anywhere in it."""
+    for node in ast.walk(ast.parse(FILES[module])):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            source = resolve_name("." * node.level + (node.module or ""), module.rpartition(".")[0])
+            names = [f"{source}.{alias.name}" for alias in node.names]
+            yield from (name if name in FILES else source for name in names)
+
+
+def floor(module):
+    """The number of the notebook that exports a module; the engine lies between 00 and 01."""
+    notebook = re.search(r"File to edit: \S*nbs/(\S+)\.ipynb", FILES[module])[1]
+    return 0.5 if notebook.startswith("engine/") else int(notebook[:2])
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_imports_lower_floors_only(module):
+    siblings = [name for name in imported(module) if name.startswith("nnnotes")]
+    assert [name for name in siblings if name not in FILES] == []
+    inside = [name for name in siblings if floor(name) == floor(module) == 0.5]
+    assert [name for name in siblings if floor(name) >= floor(module) and name not in inside] == []
+
+
+def test_no_cycles():
+    TopologicalSorter({module: set(imported(module)) & set(FILES) for module in FILES}).prepare()
+
+
+def foreign(module):
+    """The packages that a module imports and that neither Python nor this project has."""
+    return {name.partition(".")[0] for name in imported(module)} - set(sys.stdlib_module_names) - {"nnnotes"}
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_imports_only_its_own_libraries(module):
+    assert foreign(module) <= NUMERIC | ALLOWED.get(module.split(".")[1], set())
+
+
+def python(code):
+    """What a new Python prints."""
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT).stdout
+
+
+def loaded_by(statement):
+    """The packages that a statement loads into a new Python."""
+    show = "print(json.dumps(sorted({name.partition('.')[0] for name in set(sys.modules) - before})))"
+    return set(json.loads(python(f"import json, sys; before = set(sys.modules); {statement}; {show}")))
+
+
+def test_the_package_alone_loads_nothing():
+    assert loaded_by("import nnnotes") == {"nnnotes"}
+
+
+@pytest.mark.parametrize("module", [module for module in FILES if foreign(module) <= NUMERIC])
+def test_a_numeric_module_loads_numbers_only(module):
+    third_party = loaded_by(f"import {module}") - set(sys.stdlib_module_names)
+    assert {name for name in third_party if not name.startswith("_")} <= {"nnnotes", "numpy"} | foreign(module)
+
+
+def test_modules_load_on_first_use():
+    public = {module.split(".")[1] for module in FILES if not module.startswith("nnnotes._")}
+    assert set(nnnotes.__all__) == public - {"engine"}
+    for name in nnnotes.__all__:
+        assert name in dir(nnnotes)
+        assert getattr(nnnotes, name) is sys.modules[f"nnnotes.{name}"]
+    with pytest.raises(AttributeError, match="'nnnotes' has no attribute 'nothing'"):
+        nnnotes.nothing  # noqa: B018
+
+
+EXTRAS = [(module, package) for module in FILES for package in sorted(foreign(module) - NUMERIC)]
+
+
+@pytest.mark.parametrize("module, package", EXTRAS)
+def test_a_missing_package_names_the_extra(module, package):
+    said = python(
+        f"import sys; sys.modules[{package!r}] = None\ntry: import {module}\nexcept ImportError as error: print(error)"
+    )
+    assert re.search(r'needs .*: pip install "nnnotes\[\w+\]"', said)
