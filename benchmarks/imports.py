@@ -1,0 +1,38 @@
+"""CPU time to import the package, beside Python alone and NumPy: python benchmarks/imports.py [RUNS]"""
+import json
+import statistics
+import subprocess
+import sys
+
+PROGRAMS = {
+    "Python alone": "pass",
+    "import nnnotes": "import nnnotes",
+    "import numpy": "import numpy",
+    "first use of nnnotes.losses": "import nnnotes; nnnotes.losses.softmax",
+}
+CLOCK = "import time; start = time.process_time(); {}; print(time.process_time() - start)"
+
+
+def cpu_times(runs):
+    """Milliseconds of CPU for each program, each run in a new Python, the programs taking turns."""
+    times = {name: [] for name in PROGRAMS}
+    for _ in range(runs):
+        for name, program in PROGRAMS.items():
+            done = subprocess.run([sys.executable, "-c", CLOCK.format(program)], check=True, capture_output=True)
+            times[name].append(1000 * json.loads(done.stdout))
+    return times
+
+
+def main(runs=30):
+    times = cpu_times(int(runs))
+    middle = {name: statistics.median(values) for name, values in times.items()}
+    for name, values in times.items():
+        print(f"{name:28} median {middle[name]:7.2f} ms   least {min(values):7.2f} ms")
+    numpy, losses = times["import numpy"], times["first use of nnnotes.losses"]
+    ratios = [ours / theirs for ours, theirs in zip(losses, numpy, strict=True)]
+    print(f"import nnnotes: {middle['import nnnotes'] - middle['Python alone']:.2f} ms over Python alone (at most 5)")
+    print(f"first use of a numeric module: {statistics.median(ratios):.3f} of import numpy (at most 1.05)")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
