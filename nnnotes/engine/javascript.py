@@ -43,7 +43,8 @@ def _refusal(node: sp.Basic) -> str | None:
     if isinstance(node, sp.Float):
         return "a decimal number; write it as a fraction"
     if isinstance(node, sp.Pow):
-        return None if node.exp.is_Integer or abs(node.exp) == sp.S.Half else "a power that NumPy computes differently"
+        safe = node.base.is_positive or node.exp.is_Integer or abs(node.exp) == sp.S.Half
+        return None if safe else "a power that NumPy computes differently"
     known = isinstance(node, STRUCTURE) or node in CONSTANTS or node.func in FUNCTIONS.values()
     return None if known else "not known to JavaScript"
 

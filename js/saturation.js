@@ -1,0 +1,317 @@
+// f(x) = a tanh(b x) above, its slope below: where the slope vanishes, the weight stops moving.
+import { axisBottom, axisLeft } from "d3-axis";
+import { scaleLinear } from "d3-scale";
+import { area, line } from "d3-shape";
+import {
+  arrow, buttons, choice, clamp, debounce, formulas, glide, grab, handle, has, keyed, labels, mount, near, num, put, sentence,
+} from "./common.js"; // prettier-ignore
+
+// Layout. The axis of x is drawn ten times finer between -NEAR and NEAR; the rest holds the asymptotes only.
+const NEAR = 6;
+const HEIGHTS = { wide: { f: 286, slope: 176 }, narrow: { f: 232, slope: 156 } };
+const SIDE = 316; // the column of words beside the picture
+const OUTPUT = [-2.3, 2.3];
+const SLOPE = [-1, 2.5];
+const SAMPLES = 240;
+
+let views = 0;
+
+async function render({ model, el }) {
+  const F = await formulas(model);
+  const options = { className: "nn-saturation", label: "Exploration: a saturated neuron" };
+  return mount({ model, el, ...options, build: (root) => view(model, F, root) });
+}
+
+function view(model, F, root) {
+  const get = (name) => model.get(name);
+  const { ranges, steps, presets, bits } = get("_setup");
+  const value = (x) => F.scaled_tanh(get("a"), get("b"), x);
+  const slope = (x) => F.scaled_tanh_derivative(get("a"), get("b"), x);
+  const overlays = {
+    none: null,
+    slope: (x) => F.thread_slope(get("a"), get("b"), x),
+    factor: (x) => F.thread_factor(get("a"), get("b"), value(x)),
+  };
+
+  // ---- what is on the page, from back to front ----
+  const figure = root.append("div").attr("class", "nn-figure");
+  const side = root.append("div").attr("class", "nn-side");
+  const svg = figure.append("svg").attr("role", "group").attr("aria-label", "Output and slope of the neuron over its input");
+  const clip = svg.append("defs").append("clipPath").attr("id", `nn-saturation-${views++}`).append("rect");
+  const back = svg.append("g").attr("aria-hidden", "true");
+  const add = (tag, className, parent = back) => parent.append(tag).attr("class", className);
+  const far = [-1, 1].map(() => add("rect", "nn-far"));
+  const surface = add("rect", "nn-surface");
+  const axes = { x: add("g", "nn-axis"), f: add("g", "nn-axis"), slope: add("g", "nn-axis") };
+  const zero = add("path", "nn-zero");
+  const inside = back.append("g").attr("clip-path", `url(#nn-saturation-${views - 1})`);
+  const uphill = add("path", "nn-uphill", inside);
+  const fill = add("path", "nn-fill c-slope", inside);
+  const asymptotes = add("path", "nn-dash", inside);
+  const goal = add("path", "nn-line c-target", inside);
+  const other = add("path", "nn-dash c-target", inside);
+  const curve = add("path", "nn-curve c-f", inside);
+  const wrong = add("path", "nn-curve nn-dashed c-wrong", inside);
+  const hill = add("path", "nn-curve c-slope", inside);
+  const hair = add("path", "nn-hair");
+  const error = add("path", "nn-error c-target");
+  const wrongArrow = add("path", "nn-arrow nn-broad c-wrong");
+  const delta = add("path", "nn-arrow c-delta");
+  const wrongDot = add("circle", "nn-dot c-wrong").attr("r", 4.5);
+  const slopeDot = add("circle", "nn-dot c-slope").attr("r", 4.5);
+  const floats = Object.keys(bits).map((name) => ({ name, bar: add("path", "nn-bar"), text: add("text", "nn-note") }));
+  const title = { f: add("text", "nn-head"), slope: add("text", "nn-head"), x: add("text", "nn-note").attr("text-anchor", "middle") };
+  title.f.html('<tspan class="c-f nn-strong">output</tspan> <tspan class="i">f</tspan>(<tspan class="i">x</tspan>) = <tspan class="i">a</tspan> tanh(<tspan class="i">b x</tspan>)');
+  title.slope.html('<tspan class="c-slope nn-strong">slope</tspan> <tspan class="i">f\u2032</tspan>(<tspan class="i">x</tspan>)');
+
+  const x = scaleLinear();
+  const y = scaleLinear().domain(OUTPUT);
+  const g = scaleLinear().domain(SLOPE);
+  const box = { x0: 0, x1: 0, y0: 0, y1: 0 };
+  const below = { ...box };
+  const upper = labels(back, box);
+  const lower = labels(back, below);
+  const text = (className) => add("text", `nn-label ${className}`);
+  const words = {
+    a: text("c-mute"), target: text("c-target"), other: text("c-target"), error: text("c-target"), delta: text("c-delta"),
+    wrong: text("c-wrong"), slope: text("c-slope"), b: text("c-mute"), wrongSlope: text("c-wrong"), uphill: text("c-wrong"),
+  }; // prettier-ignore
+
+  // ---- handles ----
+  const slider = (name, step) => ({ low: ranges[name][0], high: ranges[name][1], step });
+  const set = (name, to) => put(model, { [name]: clamp(to, ranges[name]) });
+  const aria = (name, words) => () => ({ min: ranges[name][0], max: ranges[name][1], now: get(name), text: words() });
+  const trait = (name, more) => ({
+    key: (event) => {
+      const to = keyed(event, get(name), slider(name, steps[name]));
+      if (to !== undefined) set(name, to);
+      return to !== undefined;
+    },
+    ...more,
+    aria: aria(name, more.words),
+  });
+  const handles = [
+    handle(model, svg, trait("a", {
+      label: "Height a of the curve", className: "c-mute", knob: "tall", axis: "y",
+      at: () => ({ x: box.x0, y: y(get("a")) }), drag: (to) => set("a", y.invert(to.y)), words: () => `a ${num(get("a"), 4)}`,
+    })),
+    handle(model, svg, trait("b", {
+      label: "Steepness b, by the slope at zero", className: "c-mute", knob: "tall", axis: "y",
+      at: () => ({ x: x(0), y: g(slope(0)) }), drag: (to) => set("b", g.invert(to.y) / get("a")),
+      words: () => `b ${num(get("b"), 4)}, slope at zero ${num(slope(0))}`,
+    })),
+    handle(model, svg, trait("target", {
+      label: "Target t", className: "c-target", knob: "tall", axis: "y",
+      at: () => ({ x: box.x1, y: y(get("target")) }), drag: (to) => set("target", y.invert(to.y)),
+      words: () => `target ${num(get("target"), 4)}`,
+    })),
+    handle(model, svg, trait("x", {
+      label: "Input x", className: "c-f",
+      at: () => ({ x: x(get("x")), y: y(value(get("x"))) }), drag: (to) => set("x", x.invert(to.x)),
+      words: () => `x ${num(get("x"))}, output ${near(value(get("x")), get("a"))}, slope ${num(slope(get("x")))}`,
+    })),
+  ]; // prettier-ignore
+  handles.at(-1).comes(surface.node());
+
+  // ---- words and controls ----
+  const says = sentence(side.node());
+  const product = side.append("div").attr("class", "nn-product");
+  const factors = [
+    ["error", "c-target", 'error <span class="i">t</span> \u2212 <span class="i">f</span>(<span class="i">x</span>)'],
+    ["slope", "c-slope", '\u00d7 slope <span class="i">f\u2032</span>(<span class="i">x</span>)'],
+    ["delta", "c-delta", "= what is left, <span class=\"i\">\u03b4</span>"],
+  ].map(([name, className, label]) => {
+    const row = product.append("div").attr("class", `nn-factor ${className}`);
+    row.append("span").html(label);
+    return { name, number: row.append("b"), bar: row.append("i").attr("aria-hidden", "true").append("i") };
+  });
+  const counted = side.append("p").attr("class", "nn-counted").attr("aria-live", "polite");
+  const redraw = [
+    choice(side.node(), model, "overlay", "The thread\u2019s derivatives", [
+      { value: "none", label: "none" },
+      { value: "slope", label: "without the square: <span class=\"i\">ab</span>\u2009(1 \u2212 tanh <span class=\"i\">bx</span>)", className: "c-wrong" },
+      { value: "factor", label: "from the output: <span class=\"i\">b</span>\u2009(<span class=\"i\">a</span> \u2212 <span class=\"i\">f</span>\u2009\u00b2)", className: "c-wrong" },
+    ]),
+    ...Object.entries(presets).map(([name, items]) =>
+      buttons(side.node(), name, items, ({ values }) => glide(model, values), ({ values }) => has(model, values))),
+  ]; // prettier-ignore
+  root.append("p").attr("class", "nn-help").text("Drag a knob, or Tab to it: arrow keys move it, Shift with an arrow moves it ten times as far, Home and End go to the ends.");
+
+  // ---- the question for the kernel: how many steps would training take? ----
+  const question = () => [get("x"), get("target"), get("a"), get("b"), get("rate")].join();
+  const ask = debounce(() => {
+    try {
+      model.send({ kind: "steps" });
+    } catch {
+      counted.text(""); // no kernel here
+    }
+  }, 250);
+  let asked = null;
+  const answered = (message) => {
+    if (message.kind !== "steps") return;
+    counted.html(message.text).classed("nn-stale", false);
+  };
+  model.on("msg:custom", answered);
+
+  function resize(width) {
+    const wide = width >= 760;
+    root.classed("nn-wide", wide);
+    const W = wide ? width - SIDE : width;
+    const heights = wide ? HEIGHTS.wide : HEIGHTS.narrow;
+    const left = 40;
+    const right = W - (W < 480 ? 48 : 60);
+    const top = 30;
+    const bottom = top + heights.f;
+    const strip = bottom + 12;
+    const top2 = strip + 66;
+    const bottom2 = top2 + heights.slope;
+    Object.assign(box, { x0: left, x1: right, y0: top, y1: bottom });
+    Object.assign(below, { x0: left, x1: right, y0: top2, y1: bottom2 });
+    const far0 = 0.15 * (right - left);
+    x.domain([ranges.x[0], -NEAR, NEAR, ranges.x[1]]).range([left, left + far0, right - far0, right]);
+    y.range([bottom, top]);
+    g.range([bottom2, top2]);
+    svg.attr("width", W).attr("height", bottom2 + 46).attr("viewBox", `0 0 ${W} ${bottom2 + 46}`);
+    clip.attr("x", left).attr("y", top - 2).attr("width", right - left).attr("height", bottom2 - top + 4);
+    surface.attr("x", left).attr("y", top).attr("width", right - left).attr("height", bottom2 - top);
+    far.forEach((rect, i) => rect.attr("x", i ? x(NEAR) : left).attr("y", top).attr("width", far0).attr("height", bottom2 - top));
+    const inner = W < 480 ? [-4, 0, 4] : [-6, -4, -2, 0, 2, 4, 6];
+    const ends = [-30, -15, 15, 30];
+    axes.x.attr("transform", `translate(0,${bottom2})`);
+    axes.x.call(axisBottom(x).tickValues([...ends, ...inner].filter((v) => W >= 480 || Math.abs(v) !== 15)).tickSizeOuter(0).tickFormat((v) => num(v, 0)));
+    axes.f.attr("transform", `translate(${left},0)`).call(axisLeft(y).tickValues([-2, -1, 0, 1, 2]).tickSizeOuter(0).tickFormat((v) => num(v, 0)));
+    axes.slope.attr("transform", `translate(${left},0)`).call(axisLeft(g).tickValues([-1, 0, 1, 2]).tickSizeOuter(0).tickFormat((v) => num(v, 0)));
+    zero.attr("d", `M${left},${y(0)}H${right}M${left},${g(0)}H${right}M${x(0)},${top}V${bottom}M${x(0)},${top2}V${bottom2}`);
+    title.f.attr("x", left).attr("y", top - 12);
+    title.slope.attr("x", left).attr("y", top2 - 10);
+    title.x.attr("x", (left + right) / 2).attr("y", bottom2 + 40);
+    title.x.text(W < 480 ? "input x (tighter beyond \u00b16)" : "input x of the neuron (drawn tighter beyond \u00b16)");
+    floats.forEach(({ text }, i) => text.attr("y", strip + 15 * i + 8));
+  }
+
+  function draw(width, resized) {
+    if (resized) resize(width);
+    const [a, b, xv, t, overlay] = ["a", "b", "x", "target", "overlay"].map(get);
+    const o = value(xv);
+    const s = slope(xv);
+    const d = F.delta(a, b, xv, t);
+    const peak = slope(0);
+    const untrue = overlays[overlay];
+    const w = untrue?.(xv);
+    const thresholds = { float32: F.saturates_from(Math.fround(a), Math.fround(b), bits.float32), float64: F.saturates_from(a, b, bits.float64) };
+    const now = { a, b, x: xv, t, o, s, d, peak, overlay, w, thresholds };
+
+    // curves
+    const { x0: left, x1: right, y0: top, y1: bottom } = box;
+    const inner = Array.from({ length: SAMPLES + 1 }, (_, i) => NEAR * ((2 * i) / SAMPLES - 1));
+    const points = [ranges.x[0], (ranges.x[0] - NEAR) / 2, ...inner, (ranges.x[1] + NEAR) / 2, ranges.x[1]];
+    const drawn = (f, scale) => line(x, (v) => clamp(scale(f(v)), [-1e4, 1e4]))(points);
+    curve.attr("d", drawn(value, y));
+    hill.attr("d", drawn(slope, g));
+    fill.attr("d", area(x, () => g(0), (v) => g(slope(v)))(points));
+    wrong.attr("d", untrue ? drawn(untrue, g) : null);
+    uphill.attr("d", untrue ? area(x, () => g(0), (v) => g(Math.min(0, untrue(v))))(points) : null);
+    asymptotes.attr("d", `M${left},${y(a)}H${right}M${left},${y(-a)}H${right}`);
+    goal.attr("d", `M${left},${y(t)}H${right}`);
+    other.attr("d", t ? `M${left},${y(-t)}H${right}` : null);
+
+    // the point, its error, and what is left of it
+    const X = x(xv);
+    const O = y(o);
+    const end = clamp(y(o + d), [top - 6, bottom + 6]);
+    const wrongEnd = untrue ? clamp(y(o + (t - o) * w), [top - 6, bottom + 6]) : O;
+    hair.attr("d", `M${X},${top}V${below.y1}`);
+    error.attr("d", `M${X},${O}V${y(t)}`);
+    delta.attr("d", arrow(X, O, X, end));
+    wrongArrow.attr("d", arrow(X, O, X, wrongEnd, 14));
+    slopeDot.attr("cx", X).attr("cy", g(s));
+    wrongDot.attr("display", untrue ? null : "none").attr("cx", X).attr("cy", untrue ? g(w) : 0);
+
+    // floats: from where on f is exactly a
+    floats.forEach(({ name, bar, text }, i) => {
+      const from = thresholds[name];
+      const row = bottom + 16 + 15 * i;
+      const seen = from < ranges.x[1];
+      bar.attr("d", seen ? `M${left},${row}H${x(-from)}M${x(from)},${row}H${right}` : null);
+      bar.classed("nn-on", Math.abs(xv) >= from);
+      text.text(`${name}: exactly a from x = ${num(from, 1)}${seen ? "" : " \u2192"}`);
+      text.attr("text-anchor", "end").attr("x", seen ? x(from) - 6 : right).classed("nn-on", Math.abs(xv) >= from);
+    });
+
+    // labels
+    const knob = { x0: X - 10, x1: X + 10, y0: O - 10, y1: O + 10 };
+    const around = (px, py, dy = 0) => [[px + 14, py + dy], [px - 14, py + dy, "end"]];
+    const middle = (p, q) => (p + q) / 2;
+    upper.clear([knob, { x0: X - 1, x1: X + 1, y0: Math.min(O, y(t)), y1: Math.max(O, y(t)) }]);
+    upper.put(words.delta, `\u03b4 = ${num(d)}`, deltaPlaces(X, O, end, t >= o));
+    upper.put(words.error, `error ${num(t - o)}`, Math.abs(y(t) - O) < 30 ? [] : [...around(X, middle(O, y(t))), ...around(X, middle(O, y(t)), 22), ...around(X, middle(O, y(t)), -22)]);
+    upper.put(words.wrong, untrue && Math.abs(wrongEnd - O) > 12 ? `the thread\u2019s ${num((t - o) * w)}` : "", [...around(X + Math.sign(1) * 6, wrongEnd), ...around(X, middle(O, wrongEnd)), ...around(X, wrongEnd, 18), ...around(X, wrongEnd, -18)]);
+    const line0 = (v) => [[left + 12, y(v) - 10], [left + 12, y(v) + 11], [right - 12, y(v) - 10, "end"], [right - 12, y(v) + 11, "end"]];
+    upper.put(words.a, `a = ${num(a, 4)}`, line0(a));
+    upper.put(words.other, Math.abs(t) > 0.12 ? `the other target ${num(-t)}` : "", [...line0(-t).reverse(), [x(0) + 10, y(-t) + 11], [x(0) - 10, y(-t) - 10, "end"]]);
+    words.target.attr("x", right + 12).attr("y", y(t) + 4).text(`t = ${num(t)}`);
+    const sDot = { x0: X - 6, x1: X + 6, y0: g(s) - 6, y1: g(s) + 6 };
+    const peakKnob = { x0: x(0) - 10, x1: x(0) + 10, y0: g(peak) - 10, y1: g(peak) + 10 };
+    lower.clear([sDot, peakKnob]);
+    const outward = xv >= 0 ? around : (px, py, dy) => around(px, py, dy).reverse();
+    lower.put(words.slope, num(s), [...outward(X, g(s), -10), ...outward(X, g(s), -26), ...outward(X, g(s), 12)]);
+    lower.put(words.wrongSlope, untrue ? num(w) : "", untrue ? [...outward(X, g(w), -10), ...outward(X, g(w), 12), ...outward(X, g(w), -26), ...outward(X, g(w), 26)] : []);
+    lower.put(words.b, `b = ${num(b, 4)}`, [[x(0) + 14, g(peak) - 12], [x(0) - 14, g(peak) - 12, "end"], [x(0) + 16, g(peak) + 2], [x(0) - 16, g(peak) + 2, "end"]]);
+    lower.put(words.uphill, overlay === "factor" && a > 1 ? "below zero: uphill" : "", [[x(0), g(-0.55), "middle"], [x(0), g(-0.8), "middle"], [right - 8, g(-0.8), "end"], [left + 8, g(-0.8)]]);
+
+    for (const each of handles) each.draw();
+    for (const each of redraw) each();
+    const scale = { error: t - o, slope: s, delta: d };
+    for (const { name, number, bar } of factors) {
+      number.text(num(scale[name]));
+      const part = clamp((50 * scale[name]) / 2.4, [-50, 50]);
+      bar.style("left", `${50 + Math.min(0, part)}%`).style("width", `${Math.abs(part)}%`);
+    }
+    says(told(now));
+    if (question() !== asked) {
+      asked = question();
+      counted.classed("nn-stale", true);
+      ask();
+    }
+  }
+
+  return { draw, end: () => { ask.cancel(); model.off("msg:custom", answered); } };
+}
+
+/** f rises, so that above to the left of a point on it, and below to the right, there is always room. */
+function deltaPlaces(X, O, end, up) {
+  const tip = Math.abs(end - O) > 26 ? (O + end) / 2 : up ? O - 18 : O + 18;
+  const sides = up ? [[X - 14, tip, "end"], [X + 14, tip]] : [[X + 14, tip], [X - 14, tip, "end"]];
+  return [...sides, ...sides.map(([px, , anchor]) => [px, up ? O - 22 : O + 22, anchor]), [X, up ? O + 22 : O - 22, "middle"], ...sides.map(([px, , anchor]) => [px, up ? O + 22 : O - 22, anchor])];
+}
+
+/** What one sees, in a sentence that is true at every setting. */
+function told({ a, x, t, o, s, d, peak, overlay, w, thresholds }) {
+  const colour = (className, text) => `<b class="${className}">${text}</b>`;
+  const slow = peak / s;
+  const speed = slow < 1.05 ? "as fast as it can" : `<strong>${num(slow, slow < 10 ? 1 : 0)} times slower</strong> than at 0`;
+  const parts = [`At output ${colour("c-f", near(o, a))} the slope is ${colour("c-slope", num(s, 3))}: this weight moves ${speed}.`];
+
+  const left = `${colour("c-delta", `\u03b4 = ${num(d)}`)}`;
+  const exact = Object.keys(thresholds).find((name) => Math.abs(x) >= thresholds[name]);
+  if (Math.abs(x) >= thresholds.float64) parts.push(`Floats have reached the end: even in float64 the output is exactly ${num(Math.sign(x) * a, 4)}, and a slope computed from it is exactly 0.`);
+  else if (exact) parts.push(`In ${exact} the output is exactly ${num(Math.sign(x) * a, 4)} already, and a slope computed from it is exactly 0.`);
+  else if (Math.abs(t - o) < 0.02) parts.push(`The target ${colour("c-target", num(t))} is reached: nothing is left to learn.`);
+  else if (t * o < 0 && slow > 10) parts.push(`It is saturated on the wrong side: of the error ${colour("c-target", num(t - o))} only ${left} gets through.`);
+  else if (Math.abs(t) >= a - 1e-9 && t * o >= 0) parts.push(`The target ${colour("c-target", num(t, 4))} lies ${Math.abs(t) - a < 5e-5 ? "on the asymptote" : "beyond the asymptote"}: no input reaches it, and the closer the output comes, the slower it moves.`);
+  else if (slow > 10) parts.push(`Of the error ${colour("c-target", num(t - o))} only ${left} gets through.`);
+  else parts.push(`Of the error ${colour("c-target", num(t - o))} it passes on ${left}.`);
+
+  if (overlay !== "none") parts.push(compared(overlay === "slope" ? "Without the square" : "The thread\u2019s factor from the output", colour("c-wrong", num(w)), w / s));
+  return parts.join(" ");
+}
+
+/** What a wrong derivative does: by its ratio to the right one. */
+function compared(name, value, ratio) {
+  const times = (r) => num(r, r < 20 ? 1 : 0);
+  if (ratio < 0) return `${name} it would be ${value}, which is <strong>negative</strong>: the weight moves away from its target.`;
+  if (Math.abs(ratio - 1) < 0.005) return `${name} it would be ${value}, which is right here.`;
+  return `${name} it would be ${value}, ${ratio > 1 ? `${times(ratio)} times too large` : `${times(1 / ratio)} times too small`}.`;
+}
+
+export default { render };
