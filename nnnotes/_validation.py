@@ -12,7 +12,7 @@ import numpy as np
 
 # %% auto #0
 __all__ = ['FLOATS', 'COMPLEX', 'expected', 'is_exact', 'as_numbers', 'offender', 'no_nan', 'finite', 'Interval', 'within',
-           'positive', 'as_labels', 'as_axis', 'one_of', 'missing_extra']
+           'positive', 'together', 'as_labels', 'as_axis', 'one_of', 'missing_extra']
 
 # %% ../nbs/00_notation.ipynb #fa73038c
 def expected(name: str, what: str, got: object) -> ValueError:
@@ -97,6 +97,12 @@ def positive(name: str, value) -> float:
     if not (number > 0 and (number.dtype == object or number < np.inf)):
         raise expected(name, "a positive finite number", number)
     return number.item()
+
+# %% ../nbs/00_notation.ipynb #9165550e
+def together(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both arrays in the dtype of the first, or as objects if one of them holds exact numbers."""
+    dtype = second.dtype if second.dtype == object else first.dtype
+    return first.astype(dtype, copy=False), second.astype(dtype, copy=False)
 
 # %% ../nbs/00_notation.ipynb #acac2f8b
 def as_labels(name: str, value, *, shape: tuple[int, ...], count: int, ignore: int | None = None) -> np.ndarray:
