@@ -20,7 +20,7 @@ def cpu_times(runs):
     times = {name: [] for name in PROGRAMS}
     for _ in range(runs):
         for name, program in PROGRAMS.items():
-            done = subprocess.run([sys.executable, "-c", CLOCK.format(program)], check=True, capture_output=True, env=COMPILED)
+            done = subprocess.run([sys.executable, "-c", CLOCK.format(program)], check=True, capture_output=True, env=COMPILED)  # noqa: E501
             times[name].append(1000 * json.loads(done.stdout))
     return times
 
