@@ -1,4 +1,5 @@
 """Runs the notebooks: python tools/notebooks.py try|export|refresh [NAME ...]. `make.py` and the tests use it."""
+import hashlib
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKerne
 from traitlets.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
+RAN = Path(sys.prefix) / "ran.txt"  # what `try` executed here already
 TIMEOUT = 300  # seconds for one cell
 ENCRYPTED = Config(KernelManager={"transport_encryption": "auto"})  # without it each kernel warns
 STATE, VIEW = "application/vnd.jupyter.widget-state+json", "application/vnd.jupyter.widget-view+json"
@@ -94,6 +96,18 @@ def refresh(path):
     nbdev_clean(str(path))
 
 
+def run_once(path):
+    """Execute a notebook, unless its code ran here before with the same versions."""
+    code = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    versions = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    mark = hashlib.sha256(json.dumps([path.name, versions, code]).encode()).hexdigest()
+    if RAN.exists() and mark in RAN.read_text(encoding="utf-8"):
+        return
+    execute(path)
+    with RAN.open("a", encoding="utf-8") as ran:
+        ran.write(mark + "\n")
+
+
 def each(action, paths):
     """Do something with each notebook, with a line of progress; the number of those that failed."""
     failed = 0
@@ -123,7 +137,7 @@ def main(verb, *names):
     """Carry out one verb of the command line."""
     os.chdir(ROOT)
     if verb == "try":
-        return each(execute, notebooks(names))
+        return each(run_once, notebooks(names))
     export()
     if verb == "refresh":
         failed = each(refresh, notebooks(names))
