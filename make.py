@@ -17,7 +17,7 @@ LAB_DEFAULTS = VENV / "share/jupyter/lab/settings/overrides.json"
 NO_NEWS = '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}\n'
 EXTRAS = "notebooks,dev"
 SOURCES = ("constraints.txt", "pyproject.toml", "settings.ini", "setup.py")
-OFFLINE = ("connection", "resolution", "dns", "timed out", "proxy", "sending request", "ssl")  # as pip and uv put it
+OFFLINE = ("newconnectionerror", "name resolution", "dns error", "connecttimeout", "proxyerror", "error sending request")
 ENVIRONMENT = {"PIP_REQUIRE_VIRTUALENV": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "JUPYTER_PREFER_ENV_PATH": "1"}
 
 
@@ -175,10 +175,9 @@ def attempt(*command):
     words = [str(word) for word in command]
     done = subprocess.run(words, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True, errors="replace")
     if done.returncode:
-        said = done.stderr.strip()
-        offline = any(word in said.lower() for word in OFFLINE)
-        why = "No network: the package index could not be reached." if offline else "The set-up failed."
-        raise Stop("\n".join([*said.splitlines()[-6:], "", f"{why} Run the same command again to go on."]))
+        if any(word in done.stderr.lower() for word in OFFLINE):
+            raise Stop("No network: the package index cannot be reached. The first set-up needs it; try again with it.")
+        raise Stop("\n".join([*done.stderr.strip().splitlines()[-8:], "", "The set-up failed; the lines above say why."]))
 
 
 VERBS = {verb.__name__: verb for verb in (lab, test, export, refresh, setup, peers, lock)}
