@@ -17,7 +17,7 @@ LAB_DEFAULTS = VENV / "share/jupyter/lab/settings/overrides.json"
 NO_NEWS = '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}\n'
 EXTRAS = "notebooks,dev"
 SOURCES = ("constraints.txt", "pyproject.toml", "settings.ini", "setup.py")
-OFFLINE = ("newconnectionerror", "name resolution", "dns error", "connecttimeout", "proxyerror", "error sending request")
+OFFLINE = ("newconnectionerror", "name resolution", "dns error", "connecttimeout", "proxyerror", "sending request")
 ENVIRONMENT = {"PIP_REQUIRE_VIRTUALENV": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "JUPYTER_PREFER_ENV_PATH": "1"}
 
 
@@ -176,8 +176,8 @@ def attempt(*command):
     done = subprocess.run(words, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True, errors="replace")
     if done.returncode:
         if any(word in done.stderr.lower() for word in OFFLINE):
-            raise Stop("No network: the package index cannot be reached. The first set-up needs it; try again with it.")
-        raise Stop("\n".join([*done.stderr.strip().splitlines()[-8:], "", "The set-up failed; the lines above say why."]))
+            raise Stop("No network: the package index cannot be reached. The first set-up needs it.")
+        raise Stop("\n".join([*done.stderr.strip().splitlines()[-8:], "", "The set-up failed, as said above."]))
 
 
 VERBS = {verb.__name__: verb for verb in (lab, test, export, refresh, setup, peers, lock)}
