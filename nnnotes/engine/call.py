@@ -82,11 +82,15 @@ def arrays_in(argument: Any) -> Iterator[np.ndarray]:
 def groups_in(arguments: Any) -> dict[str, np.ndarray]:
     """The arrays of symbols in the arguments by their names; symbols without a common name by their own."""
     groups: dict[str, np.ndarray] = {}
+    seen: set[sp.Symbol] = set()
     for entries in arrays_in(arguments):
+        fresh = [entry for entry in entries.flat if isinstance(entry, sp.Symbol) and entry not in seen]
         name = stem(entries)
-        if name is not None and np.array_equal(groups.setdefault(name, entries), entries):
-            continue
-        groups |= {entry.name: np.array(entry) for entry in entries.flat if isinstance(entry, sp.Symbol)}
+        if name is not None and name not in groups and fresh:
+            groups[name] = entries
+        else:
+            groups |= {symbol.name: np.array(symbol, dtype=object) for symbol in fresh}
+        seen |= set(fresh)
     return groups
 
 # %% ../../nbs/engine/call.ipynb #39459c10
