@@ -166,10 +166,13 @@ class Call:
         self.arguments = {name: cleaned(name, argument) for name, argument in zip(names, arguments, strict=True)}
         self.keywords = {name: cleaned(name, argument) for name, argument in keywords.items()}
         self.groups = groups_in([self.arguments, self.keywords])
-        entries = [entry for group in self.groups.values() for entry in group.flat]
+        entries = [entry for array in arrays_in([self.arguments, self.keywords]) for entry in array.flat]
         self.symbols = tuple(dict.fromkeys(entry for entry in entries if isinstance(entry, sp.Symbol)))
-        if not self.symbols:
+        names = [symbol.name for symbol in self.symbols]
+        if not names:
             raise expected("args", "SymPy symbols where the numbers go, as nnnotes.proof.symbols makes them", "none")
+        if len(set(names)) < len(names):
+            raise expected("args", "one symbol for each name", ", ".join(names))
 
     def filled(self, numbers: Mapping[sp.Symbol, Any], dtype: Any = object) -> tuple[dict, dict]:
         """Arguments and keywords, by name, with a number for each symbol; arrays of symbols get `dtype`."""

@@ -20,14 +20,14 @@ try:
     import sympy as sp
 
     from nnnotes.engine.referee import Referee
-    from nnnotes.engine.trace import Decision, Leak, Trace, Traced, Undecided, evaluate, exact_numpy, verdict
+    from nnnotes.engine.trace import PRECISION, Decision, Leak, Trace, Traced, Undecided, evaluate, exact_numpy, verdict
 except ImportError as error:
     raise missing_extra(error, "nnnotes.engine.checks") from error
 
 # %% auto #0
-__all__ = ['ROUNDINGS', 'table', 'ProofError', 'shown', 'called', 'Run', 'traced', 'branch_text', 'check_constants', 'Pair',
+__all__ = ['MARGIN', 'table', 'ProofError', 'shown', 'called', 'Run', 'traced', 'branch_text', 'check_constants', 'Pair',
            'paired', 'objects', 'expressions', 'with_formula', 'difference', 'counterexample', 'decide', 'ask_referee',
-           'on_floats', 'as_float', 'sensitivity', 'check_values']
+           'on_floats', 'as_float', 'rounding', 'check_values']
 
 # %% ../../nbs/engine/checks.ipynb #2dd640f2
 def table(title: str, rows: dict[str, str]) -> str:
@@ -100,9 +100,9 @@ class Run:
     decisions: tuple[Decision, ...]
 
 # %% ../../nbs/engine/checks.ipynb #9646607b
-def traced(call: Call, values: dict, engine: Any = None) -> Run:
+def traced(call: Call, values: dict, engine: Any = None, precision: int = PRECISION) -> Run:
     """Run the call on traced numbers with these values."""
-    trace = Trace(engine)
+    trace = Trace(engine, precision)
     numbers = {symbol: trace.input(symbol.name, value) for symbol, value in values.items()}
     with exact_numpy():
         result, path = called(call, numbers)
@@ -272,32 +272,30 @@ def as_float(number: Any) -> float:
     return float(number.number) if isinstance(number, Traced) else float(number)
 
 # %% ../../nbs/engine/checks.ipynb #db316497
-def sensitivity(run: Run, patterns: int = 4) -> list[float]:
-    """By how much, relative to the move, each number of the result changes when all inputs move a little."""
-    rng, step = np.random.default_rng(0), Fraction(1, 2**20)
-    largest = [0.0] * len(paired(run.result, run.result, objects, ""))
-    for _ in range(patterns):
-        signs = [int(sign) for sign in rng.choice([-1, 1], len(run.values))]
-        moved = {s: value * (1 + sign * step) for (s, value), sign in zip(run.values.items(), signs, strict=True)}
+def rounding(run: Run, dtype: type) -> list[float]:
+    """How far rounding to a dtype's precision may move each number of the result."""
+    bits = np.finfo(dtype).nmant + 1
+    for precision in (bits, 2 * bits, 4 * bits, 8 * bits):
         try:
-            pairs = paired(traced(run.call, moved).result, run.result, objects, "")
-        except (Exception, Leak):  # no value there
+            rough = traced(run.call, run.values, precision=precision)
+        except (Exception, Leak):
             continue
-        changes = [abs(as_float(got) - as_float(before)) / float(step) for _, got, before in pairs]
-        largest = [max(pair) for pair in zip(largest, changes, strict=True)]
-    return largest
+        numbers = [pair.got for pair in paired(rough.result, run.result, objects, "the proof")]
+        radii = [float(number.number.rad()) if isinstance(number, Traced) else 0.0 for number in numbers]
+        return [radius * 2.0 ** (precision - bits) for radius in radii]
+    raise Undecided(f"how much {run.call.name} may round in {dtype.__name__} cannot be told")
 
 # %% ../../nbs/engine/checks.ipynb #701ffd38
-ROUNDINGS = 64
+MARGIN = 8
 
 
-def check_values(run: Run, result: Any, dtype: type, sensitive: list[float]) -> None:
+def check_values(run: Run, result: Any, dtype: type) -> None:
     """A `ProofError` unless the float result agrees with the traced one within rounding."""
-    eps, tiny = np.finfo(dtype).eps, float(np.finfo(dtype).tiny)
     pairs = paired(result, run.result, objects, "the proof")
-    for pair, change in zip(pairs, sensitive, strict=True):
-        true = as_float(pair.wanted)
-        if not abs(float(pair.got) - true) <= ROUNDINGS * eps * (abs(true) + change) + tiny:
-            rows = {dtype.__name__: shown(pair.got), "proof": shown(pair.wanted), "branch": branch_text(run.decisions)}
-            reason = f"{run.call.name} in {dtype.__name__} is not what was proved: {pair.where} differs"
-            raise ProofError(reason, {"at": point_text(run.call, run.values), **rows})
+    for pair, radius in zip(pairs, rounding(run, dtype), strict=True):
+        true, got, limits = as_float(pair.wanted), float(pair.got), np.finfo(dtype)
+        if not abs(got - true) <= MARGIN * (radius + float(limits.eps) * abs(true)) + float(limits.tiny):
+            name, rows = dtype.__name__, {"at": point_text(run.call, run.values)}
+            rows |= {name: shown(got) if shown(got) != shown(true) else repr(got), "proof": shown(pair.wanted)}
+            rows |= {"branch": branch_text(run.decisions)}
+            raise ProofError(f"{run.call.name} in {name} is not what was proved: {pair.where} differs", rows)

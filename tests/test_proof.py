@@ -1,0 +1,465 @@
+"""Each guard of `prove` both ways: a right function passes, a wrong variant is refuted, and for the right reason."""
+import functools
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from nnnotes.engine import checks
+from nnnotes.engine.trace import Traced, evaluate
+from nnnotes.proof import Leak, Proof, ProofError, Undecided, prove, refute, symbols
+
+X = sp.Symbol("x", real=True)
+V = symbols("v", 3)
+M = symbols("M", 2, 3)
+SIGMA = 1 / (1 + sp.exp(-X))
+LOGSUM = sp.log(sum(map(sp.exp, V)))
+
+
+def logistic(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def logsumexp(v):
+    m = v.max()
+    return m + np.log(np.exp(v - m).sum())
+
+
+def softmax(z, axis=-1):
+    e = np.exp(z - z.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+def said(function, formula, *args, **kwargs):
+    """The text of the reason why a proof fails."""
+    return str(refute(function, formula, *args, **kwargs))
+
+
+# what can be proved: any function, any structure
+
+
+def test_report():
+    report = prove(logsumexp, LOGSUM, V)
+    assert isinstance(report, Proof)
+    assert (report.function, report.sizes, report.certainty) == ("logsumexp", {"v": (3,)}, "exact")
+    assert report.branch == "2 comparisons" and report.dtypes == ("float32", "float64") and not report.referee
+    assert repr(report) == repr(prove(logsumexp, LOGSUM, V)) and "second" not in repr(report)
+    assert "`logsumexp`" in report._repr_markdown_()
+
+
+class Scale:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def apply(self, x):
+        return self.factor * x
+
+    __call__ = apply
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (np.exp, "exp"),
+        (lambda x: np.exp(x), "<lambda>"),
+        (functools.partial(lambda scale, x: scale * np.exp(x), 1), "test_any_callable.<lambda>"),
+    ],
+)
+def test_any_callable(function, name):
+    assert prove(function, sp.exp(X), X).function in (name, "<lambda>")
+
+
+def test_methods_and_callable_objects():
+    assert prove(Scale(2).apply, 2 * X, X).function == "Scale.apply"
+    assert prove(Scale(2), 2 * X, X).function == "Scale"
+
+
+def test_formula_as_array_list_matrix():
+    formula = [[sp.exp(entry) / sum(map(sp.exp, row)) for entry in row] for row in M]
+    for same in (formula, np.array(formula), sp.Matrix(formula), tuple(map(tuple, formula))):
+        assert prove(softmax, same, M, axis=1).sizes == {"M": (2, 3)}
+
+
+def test_results_in_tuples_lists_and_scalars():
+    assert prove(lambda v: (v.sum(), [2 * v, v[0]]), (sum(V), [2 * V, V[0]]), V)
+    assert prove(lambda x: [x, (x * x, None)][:1], [X], X)
+
+
+def test_symbols_in_lists_tuples_dictionaries_and_keywords():
+    def weighted(parts, *, weights):
+        return sum(w * p for w, p in zip(weights["w"], parts, strict=True))
+
+    a, b, c, d = sp.symbols("a b c d")
+    assert prove(weighted, a * c + b * d, [a, b], weights={"w": (c, d)}).sizes == dict.fromkeys("abcd", ())
+
+
+def test_labels_and_integers_are_handed_on():
+    def picked(rows, labels):
+        assert labels.dtype == np.int8
+        return rows[labels]
+
+    assert prove(picked, M[[1, 0, 1]], M, np.array([1, 0, 1], np.int8))
+
+
+def test_exact_numbers_beside_symbols():
+    half = np.array([V[0], sp.Rational(1, 2), 0], dtype=object)
+    assert prove(lambda v: v * 2, [2 * V[0], 1, 0], half)
+
+
+def test_constants_may_be_plain_numbers():
+    assert prove(lambda v: np.where(v > 0, 1, 0), [1, 0, 1], V, point={"v": [1, -1, 2]})
+    assert "differs" in said(lambda v: np.where(v > 0, 1, 0), [1, 1, 1], V, point={"v": [1, -1, 2]})
+
+
+def test_referee_agrees():
+    assert prove(logistic, SIGMA, X, referee=True).referee
+    assert prove(logsumexp, LOGSUM, V, referee=True).referee
+
+
+def test_referee_may_disagree(monkeypatch):
+    monkeypatch.setattr(checks.Referee, "is_zero", lambda self, element: False)
+    assert prove(logistic, SIGMA, X)
+    with pytest.raises(Undecided):
+        prove(logistic, SIGMA, X, referee=True)
+
+
+def test_a_formula_that_is_read_wrongly(monkeypatch):
+    """Both decisions read the formula by `evaluate`; SymPy's numerics read it too."""
+    monkeypatch.setattr(checks, "evaluate", lambda *arguments: 2 * evaluate(*arguments))
+    assert prove(lambda x: 2 * x, X, X)
+    with pytest.raises(AssertionError, match="the engine evaluates x to .* SymPy to"):
+        prove(lambda x: 2 * x, X, X, referee=True)
+
+
+# the formula
+
+
+def test_counterexample_is_small():
+    error = refute(lambda x: x * x * x, X**2, X)
+    assert isinstance(error, ProofError)
+    wanted = {"at": "x = -1", "<lambda>": "-1", "formula": "1", "difference": "-2", "branch": "no comparisons"}
+    assert error.rows == wanted
+
+
+def test_counterexample_stays_on_the_branch():
+    assert prove(lambda x: np.maximum(x, 0), X, X, point={"x": 2})  # the formula of this branch only
+    assert "x = 2" in said(lambda x: abs(x) + x * (x - 1), X, X, point={"x": 3})  # at -1 it differs too, rightly
+
+
+def test_counterexample_respects_assumptions():
+    p = sp.Symbol("p", positive=True)
+    assert "p = 1" in said(lambda p: 2 * np.log(p) + 1, sp.log(p), p)
+    assert "p = 2" in said(lambda p: p * (p - 1), 0 * p, p)
+
+
+def test_counterexample_with_fractions():
+    wrong = said(lambda x: x * x * (x - 1) * (x + 1) * (x - 2) * (x + 2), 0 * X, X, point={"x": 0.75})
+    assert "x = 1/2" in wrong
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda v: np.log(np.exp(v - v.max()).sum()),
+        lambda v: v.max() - np.log(np.exp(v - v.max()).sum()),
+        lambda v: v.max() + np.log(np.exp(v - v.max())[1:].sum()),
+        lambda v: v.max() + np.log(np.exp(v - v.max()).mean()),
+        lambda v: v.max(),
+        lambda v: v.sum(),
+    ],
+)
+def test_wrong_formulas_are_refuted(wrong):
+    assert "is not the formula: result differs" in said(wrong, LOGSUM, V)
+
+
+def test_swapped_axis_is_refuted_where_sizes_agree():
+    square = symbols("S", 2, 2)
+    formula = [[sp.exp(entry) / sum(map(sp.exp, row)) for entry in row] for row in square]
+    assert prove(softmax, formula, square, axis=1)
+    assert "result[0, 0] differs" in said(softmax, formula, square, axis=0)
+
+
+def test_equal_at_the_point_only_is_undecided():
+    with pytest.raises(Undecided) as caught:
+        prove(lambda x: x + (x - 1.5) ** 2, X, X, point={"x": 1.5})
+    assert "result of" in caught.value.__notes__[0]
+
+
+def test_ties_are_undecided():
+    with pytest.raises(Undecided):
+        prove(logsumexp, LOGSUM, V, point={"v": [1, 1, 0]})
+
+
+# structure
+
+
+def test_structure_has_to_agree():
+    assert "result has shape (3,), the formula has shape (2,)" in said(lambda v: v, V[:2], V)
+    assert "a tuple of 2, the formula has a single part" in said(lambda v: (v, v), sp.Integer(1), V)
+    assert "a tuple of 2, the formula has 3 parts" in said(lambda v: (v, v), (V, V, V), V)
+    assert "nothing that could be compared" in said(lambda v: v[:0], [], V)
+
+
+def test_shape_that_depends_on_the_dtype():
+    wrong = said(lambda v: v if v.dtype == object else v[:2], V, V)
+    assert "takes another path" in wrong or "has shape" in wrong
+    assert "result has shape" in said(lambda v: v[: {4: 2, 8: 3}[v.dtype.itemsize]], V, V)
+
+
+def test_a_lost_formula_is_seen():
+    assert "lost the formula: result is the plain number 3" in said(lambda x: 3, X, X)
+    assert "result[1] is the plain number" in said(lambda v: np.array([v[0], 2, v[2]], object), V, V)
+
+
+# constants in comparisons
+
+
+def clipped(v):
+    return np.minimum(v, 300) + np.maximum(v, -300)
+
+
+def test_constants_have_to_be_declared():
+    assert "thresholds=(-300, 300)" in said(clipped, 2 * V, V)
+    for declared in ((-300, 300), [300, -300.0], np.array([300, -300]), {300, Fraction(-300), 7}):
+        assert prove(clipped, 2 * V, V, thresholds=declared).branch == "6 comparisons, with ±300"
+    assert "compares with -300;" in said(clipped, 2 * V, V, thresholds=300)
+
+
+def test_zero_need_not_be_declared():
+    assert prove(lambda x: abs(x), X, X, point={"x": 1}).branch == "1 comparison, with 0"
+
+
+# the same path
+
+
+def test_branch_on_the_dtype():
+    def cheat(v):
+        if v.dtype == object:
+            return 2 * v
+        return v + v
+
+    error = refute(cheat, 2 * V, V)
+    assert "another path in float32" in error.reason and error.rows["after"].endswith("if v.dtype == object:")
+
+
+def test_branch_in_float64_only():
+    assert "another path in float64" in said(lambda v: 2 * v if v.dtype == np.float64 else v + v, 2 * V, V)
+
+
+def test_the_branch_of_a_small_float_range():
+    """A threshold that only float32 passes: at near logits all agree, at spread ones float32 goes another way."""
+
+    def scaled(v):
+        return v + v if v.max() > {4: 80, 8: 700}[v.dtype.itemsize] else 2 * v
+
+    assert prove(scaled, 2 * V, V, thresholds=(700,))
+    assert "another path in float32" in said(scaled, 2 * V, V, thresholds=(700,), point={"v": [100, 0, 1]})
+
+
+def test_a_first_call_may_fill_a_cache():
+    cache = {}
+
+    def cached(v):
+        if len(v) not in cache:
+            cache[len(v)] = 2
+        return cache[len(v)] * v
+
+    assert prove(cached, 2 * V, V)
+
+
+# the same values
+
+
+def test_a_factor_by_itemsize():
+    assert prove(lambda v: v * {4: 1, 8: 1}[v.dtype.itemsize], V, V)
+    assert "float32 is not what was proved: result[0]" in said(lambda v: v * {4: 2, 8: 1}[v.dtype.itemsize], V, V)
+    assert "float32 is not what was proved" in said(lambda v: v * {4: 1 + 2**-14, 8: 1}[v.dtype.itemsize], V, V)
+
+
+def test_a_factor_for_floats():
+    assert "float32 is not what was proved" in said(lambda v: v * (1 + (v.dtype != object)), V, V)
+
+
+def test_nan_in_floats():
+    def poisoned(v):
+        return v + {"O": 0, "f": np.nan}[v.dtype.kind]
+
+    assert "is not what was proved" in said(poisoned, V, V)
+
+
+def test_rounding_is_forgiven():
+    """A sum of many terms, a large argument of exp, and results near zero round a lot, and are right."""
+    many = symbols("m", 60)
+    assert prove(lambda m: m.sum(), sum(many), many)
+    assert prove(lambda x: np.exp(x), sp.exp(X), X, point={"x": 80})
+    assert prove(lambda x: np.exp(x) - 1, sp.exp(X) - 1, X, point={"x": 2.0**-10})
+    assert prove(lambda v: np.prod(v) ** 9, (V[0] * V[1] * V[2]) ** 9, V)
+
+
+# arguments
+
+
+def test_writing_to_an_argument():
+    def spoils(v, labels=None):
+        v -= v.max()
+        return np.exp(v)
+
+    wanted = [sp.exp(entry - V[0]) for entry in V]
+    assert "spoils writes to its argument v" in said(spoils, wanted, V, point={"v": [3, 1, 2]})
+    assert prove(lambda v: spoils(v.copy()), wanted, V, point={"v": [3, 1, 2]})
+
+
+def test_writing_to_another_argument():
+    def spoils(v, labels):
+        labels[0] = 1
+        return v
+
+    assert "writes to its argument labels" in said(spoils, V, V, np.zeros(3, int))
+    assert "writes to its argument labels" in said(spoils, V, V, [0, 2])
+    assert "writes to its argument labels" in said(spoils, V, V, labels=[0, 2])
+
+
+def test_writing_in_floats_only():
+    def spoils(v):
+        {4: v, 8: v.copy()}[v.dtype.itemsize][:1] = 0
+        return v.copy()
+
+    assert said(spoils, V, V) == "spoils writes to its argument v"
+
+
+def test_writing_in_the_traced_run_only():
+    def spoils(v):
+        {"O": v, "f": v.copy()}[v.dtype.kind][:1] = 0
+        return v.copy()
+
+    assert said(spoils, [0, V[1], V[2]], V) == "spoils writes to its argument v"
+
+
+# leaks
+
+
+@pytest.mark.parametrize(
+    "leaky",
+    [
+        lambda v: v * float(v[0]) / v[0],
+        lambda v: v * (1 + 0 * int(v[0])),
+        lambda v: np.array(v, dtype=np.float64),
+        lambda v: np.add(v, 0, out=np.empty(3), casting="unsafe"),
+        lambda v: v * 0.1,
+        lambda v: v * math.pi,
+        lambda v: v.astype(np.float32),
+        lambda v: np.rint(v),
+    ],
+)
+def test_leaks(leaky):
+    assert isinstance(refute(leaky, V, V), Leak)
+
+
+def test_a_leak_cannot_be_swallowed():
+    def swallows(v):
+        try:
+            return float(v[0]) * v
+        except Exception:
+            return v
+
+    with pytest.raises(Leak) as caught:
+        prove(swallows, V, V)
+    assert "swallows on traced numbers" in caught.value.__notes__[0]
+
+
+# questions that make no sense
+
+
+Y = sp.Symbol("y")
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "ask"),
+    [
+        (TypeError, "function: expected something that can be called", lambda: prove(X, X, X)),
+        (ValueError, "args: expected SymPy symbols", lambda: prove(np.exp, X, 1.0)),
+        (TypeError, r"x: expected symbols .* got the expression 2\*x", lambda: prove(logistic, X, 2 * X)),
+        (ValueError, "formula: expected the symbols of the arguments, x, got y", lambda: prove(np.exp, Y, X)),
+        (ValueError, "got x with other assumptions", lambda: prove(np.exp, sp.Symbol("x"), X)),
+        (TypeError, "formula: expected SymPy expressions, got 'x'", lambda: prove(np.exp, "x", X)),
+        (TypeError, "sympy.Rational", lambda: prove(np.exp, 0.1 * X, X)),
+        (TypeError, "point: expected a dictionary", lambda: prove(np.exp, X, X, point=[1])),
+        (ValueError, "point: expected values for x, got 'z'", lambda: prove(np.exp, X, X, point={"z": 1})),
+        (ValueError, r"point\['v'\]: expected shape \(3,\), got", lambda: prove(np.exp, V, V, point={"v": [1, 2]})),
+        (ValueError, "numbers that float32 holds, got nan", lambda: prove(np.exp, X, X, point={"x": math.nan})),
+        (ValueError, "numbers that float32 holds, got 1e\\+40", lambda: prove(np.exp, X, X, point={"x": 1e40})),
+        (ValueError, "numbers that float32 holds, got 1e-50", lambda: prove(np.exp, X, X, point={"x": 1e-50})),
+    ],
+)
+def test_misuse(error, message, ask):
+    with pytest.raises(error, match=message):
+        ask()
+
+
+def test_a_point_has_to_fit_assumptions():
+    p = sp.Symbol("p", positive=True)
+    with pytest.raises(ValueError, match=r"point\['p'\]: expected what is assumed of p, got -1.0"):
+        prove(np.log, sp.log(p), p, point={"p": -1})
+
+
+def test_two_symbols_of_one_name():
+    with pytest.raises(ValueError, match="args: expected one symbol for each name"):
+        prove(np.add, X, X, sp.Symbol("x", positive=True))
+
+
+def test_errors_of_the_function_say_where():
+    with pytest.raises(AttributeError) as caught:
+        prove(lambda x: x.nonsense, X, X)
+    assert caught.value.__notes__ == ["while nnnotes.proof ran <lambda> on traced numbers"]
+
+
+def test_refute_refuses_what_is_proved():
+    with pytest.raises(AssertionError, match="nothing to refute: proved: exp is the formula"):
+        refute(np.exp, sp.exp(X), X)
+
+
+# points
+
+
+def test_the_point_chooses_the_branch():
+    for side, formula in ((1, X), (-1, -X)):
+        assert prove(abs, formula, X, point={"x": side})
+        assert "differs" in said(abs, -formula, X, point={"x": side})
+
+
+def test_points_by_name_for_some():
+    seen = []
+
+    def spy(v, a):
+        seen.append([v, a])
+        return v * a
+
+    a = sp.Symbol("a", real=True)
+    prove(spy, V * a, V, a, point={"v": [1, 2, Fraction(1, 4)]}, seed=3)
+    traced = next(entry for entry in seen if isinstance(entry[1], Traced))
+    assert [float(entry.number) for entry in traced[0]] == [1, 2, 0.25]
+    again, _ = len(seen), prove(spy, V * a, V, a, seed=3)
+    drawn = next(entry for entry in seen[again:] if isinstance(entry[1], Traced))
+    assert float(drawn[1].number) == float(traced[1].number)
+
+
+def test_all_runs_start_from_the_same_numbers():
+    seen = []
+    prove(lambda x: seen.append(x) or x, X, X, point={"x": 0.1})
+    numbers = {float(x.number) if isinstance(x, Traced) else float(x) for x in seen}
+    assert numbers == {float(np.float32(0.1))}
+
+
+def test_seeds_differ():
+    seen = []
+    for seed in range(3):
+        prove(lambda x: seen.append(x) or x, X, X, seed=seed)
+    assert len({float(x) for x in seen if isinstance(x, np.float32)}) == 3
+
+
+def test_symbols():
+    assert symbols("x", 2, 3).shape == (2, 3) and symbols("x", 2, 3)[1, 2] == sp.Symbol("x_1_2", real=True)
+    assert symbols("a") == sp.Symbol("a", real=True)
+    assert symbols("p", 1, positive=True)[0].is_positive

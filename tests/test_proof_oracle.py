@@ -1,0 +1,150 @@
+"""The oracle and the error in ulp: against mpmath, at the edges of the floats, for any structure of results."""
+import math
+
+import mpmath
+import numpy as np
+import pytest
+
+from nnnotes.engine.trace import Traced
+from nnnotes.proof import UlpError, oracle, ulp_error
+
+DTYPES = (np.float32, np.float64)
+
+
+def logistic_slope(x):
+    s = 1 / (1 + np.exp(-x))
+    return s * (1 - s)
+
+
+def sech_squared(x, guard=True):
+    e = np.exp(-2 * (abs(x) if guard else x))
+    return 4 * e / (1 + e) ** 2
+
+
+def digits(number):
+    """A traced number as mpmath sees it."""
+    return mpmath.mpf(number.number.str(60, radius=False))
+
+
+@pytest.fixture(autouse=True)
+def many_digits():
+    with mpmath.workdps(2000):
+        yield
+
+
+@pytest.mark.parametrize("x", [0.1, -3.7, 40.0, 300.0, -800.0, 1e-20])
+def test_fifty_digits(x):
+    s = 1 / (1 + mpmath.exp(-mpmath.mpf(x)))
+    true = s * (1 - s)
+    assert abs(digits(oracle(logistic_slope, np.array([x]))[0]) / true - 1) < 1e-50
+
+
+def test_more_digits():
+    true = mpmath.exp(mpmath.mpf(0.1))
+    number = oracle(np.exp, np.array([0.1]), digits=200)[0].number
+    assert abs(mpmath.mpf(number.str(210, radius=False)) / true - 1) < mpmath.mpf(10) ** -200
+
+
+def test_floats_enter_exactly():
+    assert digits(oracle(lambda x: x, np.array([0.1]))[0]) == mpmath.mpf(0.1)
+    assert digits(oracle(lambda x: x, np.array([0.1], np.float32))[0]) == mpmath.mpf(float(np.float32(0.1)))
+    assert isinstance(oracle(lambda x: x, 0.1), Traced)
+
+
+def test_what_is_handed_on():
+    def function(values, labels, *, axis, options):
+        assert labels.dtype == np.int64 and axis == 1 and options == {"mode": "sum", "n": 3}
+        return values[0][labels].sum(axis=axis)
+
+    values = [np.ones((2, 2)), (0.5, 1)]
+    assert oracle(function, values, np.array([0, 1]), axis=1, options={"mode": "sum", "n": 3}).shape == (2,)
+
+
+def test_arguments_are_left_alone():
+    x = np.array([0.5, 2.0])
+    kept = x.copy()
+    oracle(lambda x: x.__setitem__(0, 3) or x, x)
+    assert (x == kept).all()
+
+
+def test_without_floats():
+    with pytest.raises(TypeError, match="args: expected floats or float arrays"):
+        oracle(np.exp, np.array([1, 2]))
+
+
+def test_infinities_behave_as_in_floats():
+    x = np.array([-np.inf, 0.0, np.inf])
+    assert [float(value.number) for value in oracle(np.exp, x)] == [0, 1, math.inf]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_ulp_of_known_errors(dtype):
+    eps = np.finfo(dtype).eps
+    x = np.array([1.0, 1.5, 2.0, -3.0, 0.0], dtype)
+    off = np.array([3 * eps, -2 * eps, 2 * eps, 4 * eps, np.finfo(dtype).smallest_subnormal], dtype)
+    result = ulp_error(lambda x: x + (off if x.dtype != object else 0), x, dtype=dtype)
+    assert result.errors.tolist() == [3, 2, 1, 2, 1] and result.max == 3 and result.where == (0,)
+    assert result.got == 1 + 3 * eps and result.true == 1 and result.dtype == dtype.__name__
+
+
+def test_correct_rounding_is_half_an_ulp():
+    x = np.random.default_rng(0).uniform(0.1, 10, 300)
+    for dtype in DTYPES:
+        error = ulp_error(np.sqrt, x, dtype=dtype)
+        assert 0.4 < error.max <= 0.5 and error.errors.shape == x.shape
+
+
+def test_scale():
+    x = np.array([1.0, 1e-8])
+    near = ulp_error(lambda x: np.exp(x) - 1, x)
+    assert near.max > 1e6 and near.where == (1,)
+    assert ulp_error(lambda x: np.exp(x) - 1, x, scale=1).max < 4
+    assert ulp_error(lambda x: np.exp(x) - 1, x, scale=np.array([1, -1.0])).max < 4
+
+
+def test_abs_forgotten():
+    """True on paper, a NaN at -1000: only the oracle sees it."""
+    x = np.array([-1000.0, -3.0, 2.0])
+    with np.errstate(all="ignore"):
+        bad = ulp_error(sech_squared, x, guard=False)
+    assert bad.max == math.inf and bad.where == (0,) and math.isnan(bad.got) and bad.true == 0
+    assert ulp_error(sech_squared, x).max < 8
+
+
+def test_overflow_and_underflow():
+    with np.errstate(all="ignore"):
+        assert ulp_error(np.exp, np.array([800.0, -800.0, 200.0, -200.0]), dtype=np.float32).max < 1e-40
+        assert ulp_error(lambda x: np.exp(x) / np.exp(x), np.array([100.0]), dtype=np.float32).max == math.inf
+        assert ulp_error(lambda x: 0 * x if x.dtype != object else x, np.array([1e-40]), dtype=np.float32).max > 1e4
+
+
+def test_several_results():
+    error = ulp_error(lambda x: (x.sum(), [np.sqrt(x), 2.0]), np.array([[2.0, 3.0], [5.0, 7.0]]))
+    assert error.errors.shape == (6,) and error.max <= 1
+    scaled = ulp_error(lambda x: (np.exp(x) - 1, x), np.array([1e-8, 1.0]), scale=(1, None))
+    assert scaled.max < 4
+
+
+def test_dtype_of_the_arguments():
+    seen = []
+    ulp_error(lambda x, a, n: seen.append((x, a, n)) or x, np.array([0.1]), 0.5, np.array([1]), dtype=np.float32)
+    x, a, n = seen[0]
+    assert x.dtype == np.float32 and type(a) is np.float32 and n.dtype == np.int64
+
+
+def test_histogram_and_text():
+    error = ulp_error(lambda x: x, np.linspace(0, 1, 11))
+    counts, edges = error.histogram(4)
+    assert isinstance(error, UlpError) and counts.sum() == 11 and len(edges) == 5
+    with np.errstate(all="ignore"):
+        assert ulp_error(sech_squared, np.array([-1000.0, 1]), guard=False).histogram(2)[0].sum() == 1
+    assert repr(error) == "largest error of 11: 0 ulp (float64): 0 for 0"
+
+
+def test_misuse():
+    with pytest.raises(ValueError, match="dtype: expected numpy.float32 or numpy.float64"):
+        ulp_error(np.exp, np.ones(2), dtype=np.float16)
+    with pytest.raises(ValueError, match="returns shape"):
+        ulp_error(lambda x: x if x.dtype == object else x[:1], np.ones(2))
+    with pytest.raises(ValueError, match="a call with a result to judge"):
+        ulp_error(np.exp, np.ones(0))
