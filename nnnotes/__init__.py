@@ -4,9 +4,9 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from . import plotting
+    from . import plotting, proof
 
-__all__ = ["plotting"]
+__all__ = ["plotting", "proof"]
 
 
 def __getattr__(name):
