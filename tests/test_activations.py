@@ -1,0 +1,380 @@
+"""Activations: float error over the whole range in both dtypes, edges, errors at the door, peers."""
+import numpy as np
+import pytest
+from conftest import peer
+from flint import acb, arb, ctx
+
+from nnnotes.activations import identity, leaky_relu, logistic, relu, scaled_tanh, softplus, tanh
+
+FLOATS = (np.float32, np.float64)
+EXACT_PAIR = scaled_tanh(3**0.5, np.arctanh(3**-0.5))
+ALL = (tanh, scaled_tanh(), EXACT_PAIR, scaled_tanh(0.01, 30), logistic, softplus, relu, leaky_relu(0.01), identity)
+SMOOTH = tuple(f for f in ALL if f.analytic)
+
+
+@pytest.fixture(autouse=True)
+def precision():
+    with ctx.workprec(400):
+        yield
+
+
+def curve(f, dtype=np.float64):
+    """Value, slope and bend of an `arb` or `acb` number, by the textbook formulas."""
+    if hasattr(f, "a"):
+        a, b = (arb(float(dtype(parameter))) for parameter in (f.a, f.b))
+        return (
+            lambda x: a * (b * x).tanh(),
+            lambda x: a * b / (b * x).cosh() ** 2,
+            lambda x: -2 * a * b**2 * (b * x).tanh() / (b * x).cosh() ** 2,
+        )
+    sigma = (
+        lambda x: 1 / (1 + (-x).exp()),
+        lambda x: 1 / (2 + x.exp() + (-x).exp()),
+        lambda x: -(x / 2).tanh() / (2 + x.exp() + (-x).exp()),
+    )
+    linear = (lambda x: x, lambda x: arb(1), lambda x: arb(0))
+    rectified = (lambda x: (1 + x.exp()).log(), *sigma[:2])
+    return {tanh: curve(scaled_tanh(1, 1)) if f is tanh else (), logistic: sigma, softplus: rectified, identity: linear}[f]
+
+
+def exactly(x):
+    """The elements of a float array as `arb` numbers."""
+    return [arb(float(v)) for v in x]
+
+
+def ulps(got, true):
+    """Errors in units of the float spacing at the true values."""
+    spacings = [np.spacing(np.abs(got.dtype.type(float(t)))) for t in true]
+    return np.array([abs(float(arb(float(g)) - t)) / float(s) for g, t, s in zip(got, true, spacings, strict=True)])
+
+
+def spread(dtype, end, count=3000, seed=0):
+    """Both signs; all magnitudes from the smallest float to `end`, and many near `end`."""
+    rng = np.random.default_rng(seed)
+    tiny = float(np.finfo(dtype).smallest_subnormal)
+    logs = rng.uniform(np.log(tiny), np.log(end), count // 4), rng.uniform(np.log(1e-4), np.log(end), count // 2)
+    magnitudes = np.concatenate([np.exp(np.concatenate(logs)), rng.uniform(0.9 * end, end, count // 4)])
+    return (magnitudes * rng.choice([-1, 1], magnitudes.size)).astype(dtype)
+
+
+# The bars
+
+
+def every_float32(low, high, size=1 << 21):
+    start, stop = (int(np.float32(end).view(np.int32)) for end in (low, high))
+    for first in range(start, stop, size):
+        yield np.arange(first, min(first + size, stop), dtype=np.int32).view(np.float32)
+
+
+@pytest.mark.parametrize("f, width, end", [(tanh, 2, 53), (logistic, 1, 105)], ids=["tanh", "logistic"])
+def test_derivative_of_every_float32_is_within_4_ulp(f, width, end):
+    """All floats from 2^-13 to where the derivative is 0; the textbook form in float64 is good to 1e-7 ulp."""
+    worst = 0.0
+    for x in every_float32(2.0**-13, end):
+        e = np.exp(-width * x.astype(np.float64))
+        true = width**2 * e / (1 + e) ** 2
+        error = np.abs(f.derivative(x) - true) / np.spacing(true.astype(np.float32))
+        worst = max(worst, float(error.max()))
+    assert 1 < worst <= 4
+
+
+@pytest.mark.parametrize("f, top", [(tanh, 1.0), (logistic, 0.25)], ids=["tanh", "logistic"])
+def test_derivative_of_the_other_float32(f, top):
+    """Below 2^-13 the derivative is the one at 0 to within one spacing; beyond the threshold it is 0."""
+    small = np.arange(0, int(np.float32(2.0**-13).view(np.int32)), 997, dtype=np.int32).view(np.float32)
+    assert np.abs(f.derivative(small) / np.float32(top) - 1).max() <= np.finfo(np.float32).eps
+    start, stop = (int(np.float32(end).view(np.int32)) for end in (f.saturation(np.float32).derivative[1], np.inf))
+    large = np.arange(start, stop + 1, 997, dtype=np.int32).view(np.float32)
+    assert not f.derivative(large).any() and not f.derivative(-large).any()
+
+
+@pytest.mark.parametrize("f", [tanh, logistic], ids=repr)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_derivative_is_within_4_ulp(f, dtype):
+    x = spread(dtype, f.saturation(dtype).derivative[1])
+    got = f.derivative(x)
+    assert got.dtype == dtype and (got[got > 0].min() < np.finfo(dtype).tiny)
+    assert ulps(got, [curve(f)[1](v) for v in exactly(x)]).max() <= 4
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_derivative_of_the_scaled_tanh(dtype):
+    """Within 6 + 2 b |x| ulp for 150 pairs from e^-5 to e^5, at the parameters as the dtype holds them."""
+    rng = np.random.default_rng(0)
+    for a, b in [(1.7159, 2 / 3), (EXACT_PAIR.a, EXACT_PAIR.b), *np.exp(rng.uniform(-5, 5, (150, 2)))]:
+        f = scaled_tanh(a, b)
+        x = spread(dtype, f.saturation(dtype).derivative[1], count=200, seed=rng)
+        errors = ulps(f.derivative(x), [curve(f, dtype)[1](v) for v in exactly(x)])
+        assert (errors <= 6 + 2 * b * np.abs(x)).all()
+
+
+def test_rounding_the_parameters_to_float32_costs_at_most_one_more_b_x():
+    """Measured against the default parameters as they are in float64."""
+    f = scaled_tanh()
+    x = spread(np.float32, f.saturation(np.float32).derivative[1])
+    errors = ulps(f.derivative(x), [curve(f)[1](v) for v in exactly(x)])
+    assert (errors <= 6 + 3 * f.b * np.abs(x)).all()
+
+
+@pytest.mark.parametrize("f", SMOOTH, ids=repr)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_value_and_second_derivative(f, dtype):
+    x = spread(dtype, min(f.saturation(dtype).derivative[1], 700), count=1000)
+    value, _, bend = curve(f, dtype)
+    growth = 2 * getattr(f, "b", 0) * np.abs(x)
+    assert (ulps(f(x), [value(v) for v in exactly(x)]) <= 6).all()
+    assert (ulps(f.second_derivative(x), [bend(v) for v in exactly(x)]) <= 14 + 2 * growth).all()
+
+
+@pytest.mark.parametrize("f", SMOOTH, ids=repr)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_derivative_from_output_at_the_given_output(f, dtype):
+    gap = np.exp(np.random.default_rng(0).uniform(np.log(np.finfo(dtype).eps), 0, 500))
+    low, high = (max(f.range.lower, 0), min(f.range.upper, 20))
+    y = np.concatenate([high - gap * (high - low), low + gap * (high - low), gap * (high - low) - high]).astype(dtype)
+    y = y[f.range.contains(y)]
+    a, b = (arb(float(dtype(getattr(f, parameter, 1)))) for parameter in "ab")
+    exact = {logistic: lambda y: y * (1 - y), softplus: lambda y: 1 - (-y).exp(), identity: lambda y: arb(1)}
+    formula = exact.get(f, lambda y: b / a * (a - y) * (a + y))
+    assert ulps(f.derivative_from_output(y), [formula(v) for v in exactly(y)]).max() <= 5
+
+
+# Inverses
+
+
+@pytest.mark.parametrize("f", [tanh, scaled_tanh(), EXACT_PAIR, scaled_tanh(30, 0.05), leaky_relu(0.01)], ids=repr)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_inverse_is_right_to_the_last_digits(f, dtype):
+    """At the given output, up to the last float inside of the range."""
+    top = dtype(min(f.range.upper, 1e30))
+    gap = np.exp(np.random.default_rng(0).uniform(np.log(np.finfo(dtype).eps), 0, 500)).astype(dtype)
+    y = np.concatenate([top - top * gap, top * gap, [np.nextafter(top, dtype(0)), np.nextafter(dtype(0), top)]])
+    y = np.concatenate([y, -y]).astype(dtype)
+    y = y[f.range.contains(y)]
+    a, b, slope = (arb(float(dtype(getattr(f, parameter, 1)))) for parameter in ("a", "b", "slope"))
+    true = (lambda y: y / slope if y < 0 else y) if f.kinks else (lambda y: (y / a).atanh() / b)
+    assert ulps(f.inverse(y), [true(v) for v in exactly(y)]).max() <= 6
+
+
+@pytest.mark.parametrize("f, middle", [(logistic, 0.5), (softplus, np.log(2))], ids=["logistic", "softplus"])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_inverse_with_a_zero_inside(f, middle, dtype):
+    """In units of the spacing at 1, or at the answer if it is larger."""
+    gap = np.exp(np.random.default_rng(0).uniform(np.log(1e-37), np.log(0.49), 1000))
+    y = np.concatenate([gap, middle - gap, middle + gap]).astype(dtype)
+    exact = {logistic: lambda y: (y / (1 - y)).log(), softplus: lambda y: (y.exp() - 1).log()}[f]
+    got = f.inverse(y)
+    errors = [abs(float(arb(float(g)) - exact(v))) for g, v in zip(got, exactly(y), strict=True)]
+    assert (errors / np.spacing(np.maximum(np.abs(got), dtype(1)))).max() <= 4
+
+
+@pytest.mark.parametrize("f", [f for f in ALL if f is not relu], ids=repr)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_there_and_back(f, dtype):
+    """One rounding of y moves x by eps y / f'(x): no inverse can do better, and this one is not much worse."""
+    x = np.linspace(-3, 3, 101, dtype=dtype) / dtype(getattr(f, "b", 1))
+    y = f(x)
+    allowed = 8 * np.finfo(dtype).eps * (np.abs(y) / f.derivative(x) + np.abs(x) + 1)
+    assert (np.abs(f.inverse(y) - x) <= allowed).all()
+    lower, upper = f.preimage(y)
+    assert (lower == upper).all()
+
+
+def test_preimage_of_relu():
+    lower, upper = relu.preimage(np.array([0, 0.5, 3], np.float32))
+    assert lower.dtype == upper.dtype == np.float32
+    assert lower.tolist() == [-np.inf, 0.5, 3] and upper.tolist() == [0, 0.5, 3]
+
+
+# Saturation
+
+
+def nearest(x, dtype):
+    """The float nearest to an `arb` number, found among the neighbours of a guess."""
+    guess = dtype(float(x))
+    candidates = [np.nextafter(guess, dtype(-np.inf)), guess, np.nextafter(guess, dtype(np.inf))]
+    distances = [abs(arb(float(c)) - x) for c in candidates]
+    return next(c for c, d in zip(candidates, distances, strict=True) if all(d <= other for other in distances))
+
+
+@pytest.mark.parametrize("f", [*(f for f in SMOOTH if f is not identity), scaled_tanh(300, 7)], ids=repr)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_saturation_is_the_first_float_that_rounds_to_the_limit(f, dtype):
+    value, slope, _ = curve(f, dtype)
+    ends = list(zip((value, value), f.saturation(dtype).value, (np.inf, -np.inf), (f.range.lower, f.range.upper)))
+    ends += list(zip((slope, slope), f.saturation(dtype).derivative, (np.inf, -np.inf), (0, 0)))
+    with ctx.workprec(2400):
+        for function, end, inward, limit in ends:
+            if np.isfinite(end):
+                before = float(np.nextafter(dtype(end), dtype(inward)))
+                assert float(dtype(end)) == end
+                assert nearest(function(arb(end)), dtype) == dtype(limit) != nearest(function(arb(before)), dtype)
+
+
+def test_what_never_saturates():
+    assert identity.saturation() == leaky_relu(0.1).saturation() == ((-np.inf, np.inf), (-np.inf, np.inf))
+    assert relu.saturation(np.float32) == ((0, np.inf), (0, np.inf))
+    assert softplus.saturation().value[1] == softplus.saturation().derivative[1] == np.inf
+
+
+# The door
+
+
+@pytest.mark.parametrize("f", ALL, ids=repr)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_extremes_give_no_warning_and_the_limits(f, dtype):
+    """NumPy may report underflow, which is what an exponential does; nothing else."""
+    biggest = np.finfo(dtype).max
+    x = np.array([-np.inf, -biggest, -1000, -0.0, 0, np.finfo(dtype).smallest_subnormal, 1000, biggest, np.inf], dtype)
+    x.flags.writeable = False
+    with np.errstate(all="raise", under="ignore"):
+        y, d, d2 = f(x), f.derivative(x), f.second_derivative(x)
+        again = f.derivative_from_output(y)
+    assert y.dtype == d.dtype == d2.dtype == again.dtype == dtype
+    assert not np.isnan([y, d, d2, again]).any() and (d >= 0).all() and (again >= 0).all()
+    if np.isfinite([f.range.lower, f.range.upper]).all():
+        assert (y[0], y[-1], d[0], d[-1]) == (dtype(f.range.lower), dtype(f.range.upper), 0, 0)
+
+
+@pytest.mark.parametrize("f", ALL, ids=repr)
+@pytest.mark.parametrize("shape", [(), (0,), (2, 3, 5)])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_shape_and_dtype_stay(f, shape, dtype):
+    x = np.full(shape, 0.005, dtype)
+    before = x.copy()
+    inverse = f.preimage if f is relu else f.inverse
+    for method in (f, f.derivative, f.derivative_from_output, f.second_derivative, inverse):
+        for result in method(x) if method == relu.preimage else [method(x)]:
+            assert result.dtype == dtype and result.shape == shape and not np.shares_memory(result, x)
+    assert (x == before).all()
+    assert f([1, 2]).dtype == np.float64
+
+
+def test_kinks():
+    assert [f.kinks for f in ALL if f.kinks] == [(0.0,), (0.0,)]
+    for zero in (0.0, -0.0):
+        assert relu.derivative(zero) == 0 and leaky_relu(0.25).derivative(zero) == 0.25
+        assert relu.second_derivative(zero) == leaky_relu(0.25).second_derivative(zero) == 0
+
+
+COMPLEX_TOO = "float32, float64, complex64, complex128"
+SAID = [
+    (lambda: tanh([0.0, np.nan]), ValueError, "x: expected numbers without NaN, got nan at [1]"),
+    (lambda: tanh.derivative(np.nan), ValueError, "x: expected numbers without NaN, got nan"),
+    (lambda: logistic.second_derivative([[np.nan]]), ValueError, "x: expected numbers without NaN, got nan at [0, 0]"),
+    (lambda: tanh("1"), TypeError, f"x: expected {COMPLEX_TOO} or integers, got <U1"),
+    (lambda: relu(1j), TypeError, "x: expected float32, float64 or integers, got complex128"),
+    (lambda: leaky_relu(0.1).inverse([1j]), TypeError, "y: expected float32, float64 or integers, got complex128"),
+    (lambda: tanh(complex(np.inf, 0)), ValueError, "x: expected finite numbers, got (inf+0j)"),
+    (lambda: softplus(-4j), ValueError, f"imaginary part of x: expected numbers in ({-np.pi}, {np.pi}), got -4.0"),
+    (lambda: tanh.inverse([0, 1]), ValueError, "y: expected numbers in (-1, 1), got 1.0 at [1]"),
+    (lambda: tanh.inverse(np.nan), ValueError, "y: expected numbers in (-1, 1), got nan"),
+    (lambda: scaled_tanh(2).inverse([-3]), ValueError, "y: expected numbers in (-2.0, 2.0), got -3.0 at [0]"),
+    (lambda: logistic.inverse(0), ValueError, "y: expected numbers in (0, 1), got 0.0"),
+    (lambda: softplus.inverse(-1), ValueError, "y: expected numbers in (0, inf), got -1.0"),
+    (lambda: identity.inverse(np.inf), ValueError, "y: expected numbers in (-inf, inf), got inf"),
+    (lambda: relu.preimage([-1]), ValueError, "y: expected numbers in [0, inf), got -1.0 at [0]"),
+    (lambda: relu.inverse(2), ValueError, "relu has no inverse, it is 0 for all x <= 0; preimage(y) gives all inputs"),
+    (lambda: tanh.derivative_from_output(1.5), ValueError, "y: expected numbers in [-1, 1], got 1.5"),
+    (lambda: logistic.derivative_from_output([-0.1]), ValueError, "y: expected numbers in [0, 1], got -0.1 at [0]"),
+    (lambda: scaled_tanh(-1), ValueError, "a: expected a positive finite number, got -1.0"),
+    (lambda: scaled_tanh(1, np.inf), ValueError, "b: expected a positive finite number, got inf"),
+    (lambda: scaled_tanh([1, 2]), ValueError, "a: expected 0 dimensions, got shape (2,)"),
+    (lambda: leaky_relu(0), ValueError, "slope: expected a positive finite number, got 0.0"),
+    (lambda: tanh.saturation(np.float16), TypeError, "dtype: expected float32 or float64, got float16"),
+]
+
+
+@pytest.mark.parametrize("call, kind, message", SAID, ids=[message for _, _, message in SAID])
+def test_errors_name_argument_expectation_and_what_came(call, kind, message):
+    with pytest.raises(kind) as error:
+        call()
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_a_saturated_output_has_a_derivative_but_no_inverse(dtype):
+    f = scaled_tanh()
+    y = f(np.array([-100, 100], dtype))
+    assert (f.derivative_from_output(y) == 0).all()
+    with pytest.raises(ValueError, match=r"y: expected numbers in \(-1.7159, 1.7159\)"):
+        f.inverse(y)
+
+
+def test_names_and_equality():
+    assert [repr(f) for f in (tanh, relu, leaky_relu(0.1))] == ["tanh", "relu", "leaky_relu(slope=0.1)"]
+    assert scaled_tanh(np.float32(0.5), 2) == scaled_tanh(0.5, 2) != scaled_tanh(0.5, 1)
+    with pytest.raises(AttributeError):
+        scaled_tanh().a = 1
+
+
+# Complex arguments
+
+
+def relative(got, true):
+    true = np.array([complex(t) for t in true])
+    return np.abs(got - true) / np.abs(true)
+
+
+@pytest.mark.parametrize("f", [f for f in SMOOTH if getattr(f, "b", 1) <= 1], ids=repr)
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+def test_complex_arguments(f, dtype):
+    """Relative to the modulus; near the poles at πi/2, the condition number grows."""
+    rng = np.random.default_rng(0)
+    z = (rng.normal(0, 3, 400) + 1j * rng.uniform(-1.4, 1.4, 400)).astype(dtype)
+    eps = np.finfo(dtype).eps
+    for method, true in zip((f, f.derivative, f.second_derivative), curve(f, z.real.dtype.type), strict=True):
+        got = method(z)
+        assert got.dtype == dtype
+        if not (f is identity and method == f.second_derivative):
+            assert relative(got, [true(acb(float(v.real), float(v.imag))) for v in z]).max() <= 100 * eps
+    y = f(z)
+    condition = np.abs(y) / np.abs(f.derivative(z)) + np.abs(z) + 1
+    assert (np.abs(f.inverse(y) - z) <= 20 * eps * condition).all()
+    assert (np.abs(f.derivative_from_output(y) - f.derivative(z)) <= 100 * eps * (1 + np.abs(y)) ** 2).all()
+
+
+@pytest.mark.parametrize("f", SMOOTH, ids=repr)
+def test_complex_step(f):
+    """The imaginary part of f(x + ih), divided by h, is the derivative: no absolute value has cut it off."""
+    x = np.linspace(-30, 30, 121) / getattr(f, "b", 1)
+    got = f(x + 1e-30j).imag / 1e-30
+    growth = 1 + 2 * getattr(f, "b", 0) * np.abs(x)
+    assert (np.abs(got / f.derivative(x) - 1) <= 8 * np.finfo(float).eps * growth).all()
+
+
+# Peers
+
+
+def test_against_scipy():
+    special = peer("scipy.special")
+    x = np.linspace(-750, 750, 20001)
+    assert (np.abs(logistic(x) - special.expit(x)) <= 4 * np.spacing(special.expit(x))).all()
+    y = np.linspace(0.001, 0.999, 999)
+    np.testing.assert_allclose(logistic.inverse(y), special.logit(y), rtol=0, atol=4e-15)
+    np.testing.assert_allclose(softplus(x), np.logaddexp(x, 0), rtol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_against_torch(dtype):
+    """Values, and gradients by automatic differentiation, at the kinks too."""
+    torch = peer("torch")
+    theirs = {
+        tanh: torch.tanh,
+        scaled_tanh(): lambda t: 1.7159 * torch.tanh(2 / 3 * t),
+        logistic: torch.sigmoid,
+        softplus: lambda t: torch.nn.functional.softplus(t, threshold=1000),
+        relu: torch.relu,
+        leaky_relu(0.01): lambda t: torch.nn.functional.leaky_relu(t, 0.01),
+        identity: lambda t: 1 * t,
+    }
+    x = np.linspace(-8, 8, 161).astype(dtype)
+    assert x[80] == 0
+    tolerance = 8 * np.finfo(dtype).eps
+    for f, function in theirs.items():
+        t = torch.tensor(x, requires_grad=True)
+        value = function(t)
+        (slope,) = torch.autograd.grad(value.sum(), t)
+        np.testing.assert_allclose(f(x), value.detach().numpy(), rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(f.derivative(x), slope.numpy(), rtol=0, atol=tolerance)
+        np.testing.assert_allclose(f.derivative_from_output(f(x)), slope.numpy(), rtol=0, atol=tolerance)
