@@ -454,7 +454,7 @@ class _Softplus(Activation):
     def _value(self, x):
         if np.iscomplexobj(x):
             within("imaginary part of x", x.imag, Interval(-np.pi, np.pi))
-        return np.where(x.real > 0, x, 0) + _log1p(_decay(x))
+        return np.where(x.real >= 0, x, 0) + _log1p(_decay(x))
 
     def _derivative(self, x):
         return logistic._value(x)
