@@ -320,7 +320,7 @@ class _Logistic(Activation):
         return -np.tanh(x / 2) * self._derivative(x)
 
     def _inverse(self, y):
-        return np.log(y) - np.log1p(-y)
+        return np.log(y / (1 - y))
 
     def _saturation(self, dtype):
         low, high = (Decimal(float(gap)) / 2 for gap in (np.finfo(dtype).smallest_subnormal, np.finfo(dtype).epsneg))

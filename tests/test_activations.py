@@ -168,6 +168,13 @@ def test_inverse_with_a_zero_inside(f, middle, dtype):
     assert (errors / np.spacing(np.maximum(np.abs(got), dtype(1)))).max() <= 4
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_softplus_is_the_identity_far_out(dtype):
+    y = np.array([100, 1e5, np.finfo(dtype).max], dtype)
+    with np.errstate(all="raise", under="ignore"):
+        assert (softplus(y) == y).all() and (softplus.inverse(y) == y).all()
+
+
 @pytest.mark.parametrize("f", [f for f in ALL if f is not relu], ids=repr)
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_there_and_back(f, dtype):
