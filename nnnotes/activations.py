@@ -113,6 +113,10 @@ class Activation(_Formulas):
     def __repr__(self) -> str:
         return self.name
 
+    @property
+    def __name__(self) -> str:
+        return self.name
+
     def __call__(self, x) -> np.ndarray:
         """The value at each input."""
         return self._value(_input(x, self.analytic))
@@ -157,7 +161,7 @@ def _scaled(factor: float, x: np.ndarray) -> np.ndarray:
 # %% ../nbs/02_activations.ipynb #653b18a8
 def _decay(u: np.ndarray) -> np.ndarray:
     """exp(-|u|); for complex `u` the exponential of `u` or `-u`, whichever has the smaller modulus."""
-    return np.exp(np.where(u.real < 0, u, -u) if np.iscomplexobj(u) else -np.abs(u))
+    return np.exp(np.minimum(u, -u) if np.iscomplexobj(u) else -np.abs(u))
 
 # %% ../nbs/02_activations.ipynb #ebff1839
 def _over_square(top: np.ndarray, e: np.ndarray) -> np.ndarray:
@@ -306,8 +310,7 @@ class _Logistic(Activation):
     range = Interval(0, 1)
 
     def _value(self, x):
-        e = _decay(x)
-        return np.where(x.real >= 0, 1, e) / (1 + e)
+        return np.exp(np.minimum(x, 0)) / (1 + _decay(x))
 
     def _derivative(self, x):
         e = _decay(x)
@@ -351,7 +354,7 @@ class _ReLU(Activation):
         return np.maximum(x, 0)
 
     def _derivative(self, x):
-        return np.where(x > 0, x.dtype.type(1), 0)
+        return (x > 0) * x.dtype.type(1)
 
     def _derivative_from_output(self, y):
         return self._derivative(y)
@@ -454,7 +457,7 @@ class _Softplus(Activation):
     def _value(self, x):
         if np.iscomplexobj(x):
             within("imaginary part of x", x.imag, Interval(-np.pi, np.pi))
-        return np.where(x.real >= 0, x, 0) + _log1p(_decay(x))
+        return np.maximum(x, 0) + _log1p(_decay(x))
 
     def _derivative(self, x):
         return logistic._value(x)
