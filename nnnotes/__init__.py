@@ -4,9 +4,9 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from . import plotting, proof
+    from . import activations, plotting, proof
 
-__all__ = ["plotting", "proof"]
+__all__ = ["activations", "plotting", "proof"]
 
 
 def __getattr__(name):
