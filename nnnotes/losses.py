@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ._validation import Interval, as_axis, as_labels, as_numbers, expected, finite, offender, one_of, together, within
+from nnnotes._validation import (
+    Interval,
+    as_axis,
+    as_labels,
+    as_numbers,
+    expected,
+    finite,
+    offender,
+    one_of,
+    together,
+    within,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -149,7 +160,7 @@ def _direct(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray) -> tu
 
 # %% ../nbs/03_losses.ipynb #6389188d
 def _careful(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray) -> np.ndarray:
-    """Losses of a block of rows, accurate also where one class is nearly certain; the gradient goes to g. Overwrites h."""
+    """Losses of a block, accurate also where a class is nearly certain; the gradient goes to g. Overwrites h."""
     top = np.arange(0, z.size, z.shape[1]) + z.argmax(1)  # places in the flat block
     x = z - z.take(top)[:, None]
     inner = np.vecdot(h, x)
@@ -225,7 +236,13 @@ def _divisor(normalization: str, labels: np.ndarray, skip: np.ndarray | None, ax
 
 # %% ../nbs/03_losses.ipynb #f7eea888
 def _enter(
-    name: str, values: ArrayLike, labels: ArrayLike, H: ArrayLike, axis: int, ignore_label: int | None, normalization: str
+    name: str,
+    values: ArrayLike,
+    labels: ArrayLike,
+    H: ArrayLike,
+    axis: int,
+    ignore_label: int | None,
+    normalization: str,
 ) -> _Batch:
     """Check the arguments of an infogain loss and bring them into rows."""
     values, axis = _classes(name, values, axis)
@@ -258,11 +275,18 @@ def _explain(losses: np.ndarray, batch: _Batch) -> None:
     nowhere = np.flatnonzero(np.isnan(losses))
     if len(nowhere):
         row = batch.H[batch.labels[nowhere[0]]]
-        raise expected("H", "weights of one sign, or 0, where logits are -inf (else the loss is inf - inf)", f"the row {row}")
+        wanted = "weights of one sign, or 0, where logits are -inf (else the loss is inf - inf)"
+        raise expected("H", wanted, f"the row {row}")
 
 # %% ../nbs/03_losses.ipynb #6f13af6f
 def _infogain(
-    logits: ArrayLike, labels: ArrayLike, H: ArrayLike, axis: int, ignore_label: int | None, normalization: str, keep: bool
+    logits: ArrayLike,
+    labels: ArrayLike,
+    H: ArrayLike,
+    axis: int,
+    ignore_label: int | None,
+    normalization: str,
+    keep: bool,
 ) -> tuple[np.floating, np.ndarray, np.ndarray]:
     """The loss, its share for each label, and its gradient (nothing useful if not `keep`)."""
     batch = _enter("logits", logits, labels, H, axis, ignore_label, normalization)
@@ -293,15 +317,18 @@ def infogain_value_and_grad(
     logits : array_like, shape (N, K), or any shape with the classes along `axis`
         Scores. -inf masks a class out.
     labels : array_like of int, shape of `logits` without `axis`
-        The row of `H` that belongs to each sample, 0 to M - 1. Soft targets: ``H`` with one row per sample, ``labels = arange(N)``.
+        The row of `H` that belongs to each sample, 0 to M - 1. Soft targets: ``H`` with one row per sample,
+        ``labels = arange(N)``.
     H : array_like, shape (M, K)
-        Weight of the log-probability of each class, one row per label. Any finite numbers; they take the dtype of `logits`.
+        Weight of the log-probability of each class, one row per label. Any finite numbers; they take the
+        dtype of `logits`.
     axis : int
         The axis of the classes.
     ignore_label : int, optional
         Samples with this label have loss 0 and gradient 0.
     normalization : {"valid", "full", "batch_size", "none"}
-        Divide the sum of the losses by the number of samples not ignored, of all samples, by the sizes before `axis`, or by 1.
+        Divide the sum of the losses by the number of samples not ignored, of all samples, by the sizes
+        before `axis`, or by 1.
 
     Returns
     -------
@@ -313,7 +340,8 @@ def infogain_value_and_grad(
     Raises
     ------
     ValueError
-        Shapes that do not match, labels out of range, an unknown normalization; logits that are NaN, +inf, or only -inf along
+        Shapes that do not match, labels out of range, an unknown normalization; logits that are NaN, +inf,
+        or only -inf along
         `axis`; weights that are not finite; weights of both signs where logits are -inf.
     TypeError
         Arguments that are not numbers, labels that are not integers.
@@ -325,7 +353,8 @@ def infogain_value_and_grad(
     .. math:: L = -\\sum_j h_j \\log p_j = r \\log \\sum_c e^{z_c} - \\sum_j h_j z_j, \\qquad
               \\partial L / \\partial z_k = r p_k - h_k
 
-    Proved for this function at (N, M, K) = (2, 3, 5) and (3, 2, 4): with and without shift, every position of the largest
+    Proved for this function at (N, M, K) = (2, 3, 5) and (3, 2, 4): with and without shift, every position
+    of the largest
     logit, blocks of one row and of two, both sides of the choice between the two kernels.
 
     References
@@ -381,7 +410,8 @@ def infogain_grad(
 
     Notes
     -----
-    :math:`\\partial L / \\partial z_k = r p_k - h_k` with :math:`r = \\sum_j h_j`: proved as part of :func:`infogain_value_and_grad`.
+    :math:`\\partial L / \\partial z_k = r p_k - h_k` with :math:`r = \\sum_j h_j`:
+    proved as part of :func:`infogain_value_and_grad`.
 
     Examples
     --------

@@ -1,4 +1,5 @@
-"""The losses: against Caffe's semantics written out naively, against SciPy and PyTorch, at edges, and with bad input."""
+"""The losses against Caffe's semantics written out naively, SciPy and PyTorch; edges, and bad input."""
+
 import math
 
 import numpy as np
@@ -58,7 +59,16 @@ def close(actual, wanted, dtype, scale=1.0):
 
 # ---------------------------------------------------------------------------------------------- Caffe's semantics
 
-RANKS = [((4,), 0), ((3, 5), 1), ((3, 5), 0), ((2, 3, 4), 1), ((2, 3, 4), -1), ((2, 3, 4), 0), ((2, 3, 4, 5), 1), ((2, 3, 4, 5), 2)]
+RANKS = [
+    ((4,), 0),
+    ((3, 5), 1),
+    ((3, 5), 0),
+    ((2, 3, 4), 1),
+    ((2, 3, 4), -1),
+    ((2, 3, 4), 0),
+    ((2, 3, 4, 5), 1),
+    ((2, 3, 4, 5), 2),
+]
 
 
 @dtypes
@@ -107,7 +117,9 @@ def test_soft_targets_are_one_row_per_sample():
 @dtypes
 def test_empty_batches(dtype):
     for shape, axis in (((0, 3), 1), ((2, 3, 0), 1), ((0, 3, 2), 1)):
-        value, grad = infogain_value_and_grad(np.empty(shape, dtype), np.empty(np.delete(shape, axis), int), np.eye(3), axis=axis)
+        value, grad = infogain_value_and_grad(
+            np.empty(shape, dtype), np.empty(np.delete(shape, axis), int), np.eye(3), axis=axis
+        )
         assert value == 0 and value.dtype == dtype and grad.shape == shape
     assert softmax(np.empty((0, 3), dtype)).shape == log_softmax(np.empty((0, 3), dtype)).shape == (0, 3)
 
@@ -334,10 +346,24 @@ BAD = [
     (TypeError, "logits: expected float32, float64 or integers, got complex128", X + 1j, Y, I3, {}),
     (TypeError, "logits: expected a plain array, got a masked array", np.ma.masked_array(X), Y, I3, {}),
     (ValueError, "logits: expected at least one dimension, the classes, got a single number", 3.0, 0, I3, {}),
-    (ValueError, "logits: expected at least one class along axis 1, got shape (2, 0)", np.empty((2, 0)), Y, np.empty((1, 0)), {}),
+    (
+        ValueError,
+        "logits: expected at least one class along axis 1, got shape (2, 0)",
+        np.empty((2, 0)),
+        Y,
+        np.empty((1, 0)),
+        {},
+    ),
     (ValueError, "logits: expected numbers below +inf, got nan at [1, 2]", [[0, 0, 0], [0, 0, NAN]], Y, I3, {}),
     (ValueError, "logits: expected numbers below +inf, got inf at [0, 1]", [[0, INF, 0], [0, 0, 0]], Y, I3, {}),
-    (ValueError, "logits: expected a number above -inf along axis 1, got -inf at [1]", [[0] * 3, [-INF] * 3], Y, I3, {}),
+    (
+        ValueError,
+        "logits: expected a number above -inf along axis 1, got -inf at [1]",
+        [[0] * 3, [-INF] * 3],
+        Y,
+        I3,
+        {},
+    ),
     (ValueError, "axis: expected an integer from -2 to 1, got 2", X, Y, I3, {"axis": 2}),
     (TypeError, "axis: expected an integer, got 1.0", X, Y, I3, {"axis": 1.0}),
     (TypeError, "labels: expected integers, got float64", X, [0.0, 1.0], I3, {}),
@@ -346,21 +372,48 @@ BAD = [
     (ValueError, "labels: expected integers from 0 to 2, got -1 at [0]", X, [-1, 0], I3, {}),
     (ValueError, "labels: expected integers from 0 to 2, got 9 at [1]", X, [8, 9], I3, {"ignore_label": 8}),
     (ValueError, "H: expected 2 dimensions, got shape (3,)", X, Y, np.ones(3), {}),
-    (ValueError, "H: expected a row per label and a column for each of the 3 classes, got shape (2, 2)", X, Y, np.eye(2), {}),
-    (ValueError, "H: expected a row per label and a column for each of the 3 classes, got shape (0, 3)", X, Y, I3[:0], {}),
+    (
+        ValueError,
+        "H: expected a row per label and a column for each of the 3 classes, got shape (2, 2)",
+        X,
+        Y,
+        np.eye(2),
+        {},
+    ),
+    (
+        ValueError,
+        "H: expected a row per label and a column for each of the 3 classes, got shape (0, 3)",
+        X,
+        Y,
+        I3[:0],
+        {},
+    ),
     (ValueError, "H: expected finite numbers, got nan at [1, 1]", X, Y, np.diag([1, NAN, 1]), {}),
     (ValueError, "H: expected finite numbers, got inf at [0, 0]", X, Y, np.diag([INF, 1, 1]), {}),
     (ValueError, "row sums of H: expected finite numbers, got inf at [0]", X, Y, np.full((3, 3), 1.7e308), {}),
     (
         ValueError,
-        "H: expected weights of one sign, or 0, where logits are -inf (else the loss is inf - inf), got the row [ 1. -1.  0.]",
-        [[-INF, -INF, 0]], [0], [[1.0, -1.0, 0.0]], {},
+        "H: expected weights of one sign, or 0, where logits are -inf (else the loss is inf - inf), "
+        "got the row [ 1. -1.  0.]",
+        [[-INF, -INF, 0]],
+        [0],
+        [[1.0, -1.0, 0.0]],
+        {},
     ),
-    (ValueError, "normalization: expected 'valid' or 'full' or 'batch_size' or 'none', got 'mean'", X, Y, I3, {"normalization": "mean"}),
+    (
+        ValueError,
+        "normalization: expected 'valid' or 'full' or 'batch_size' or 'none', got 'mean'",
+        X,
+        Y,
+        I3,
+        {"normalization": "mean"},
+    ),
 ]
 
 
-@pytest.mark.parametrize(("error", "message", "logits", "labels", "H", "options"), BAD, ids=[bad[1][:60] for bad in BAD])
+@pytest.mark.parametrize(
+    ("error", "message", "logits", "labels", "H", "options"), BAD, ids=[bad[1][:60] for bad in BAD]
+)
 def test_bad_input_is_named(error, message, logits, labels, H, options):
     calls = [infogain, infogain_grad, infogain_value_and_grad]
     if "normalization" not in options:

@@ -9,6 +9,7 @@ from nbconvert import MarkdownExporter
 INDEX, README, PICTURES = "nbs/index.ipynb", "README.md", "nbs/images/index_{index}{extension}"
 NOTE = "<!-- Written from nbs/index.ipynb by `python make.py refresh index`: edit the notebook. -->\n"
 HIDDEN = re.compile(r"^#\|\s*(hide|default_exp)\b", re.M)
+SILENT = re.compile(r"^#\|\s*echo:\s*false", re.M)  # only what the cell shows
 LINK = re.compile(r"(\]\()(?!\w+:|[#/])([^)\s]+)")  # ](target of a Markdown link, unless absolute
 
 
@@ -23,9 +24,13 @@ def readme_files(root):
     notebook.cells = [cell for cell in notebook.cells if not (cell.cell_type == "code" and HIDDEN.search(cell.source))]
     for cell in notebook.cells:
         if cell.cell_type == "code":
+            cell.metadata["transient"] = {"remove_source": bool(SILENT.search(cell.source))}
             cell.source = re.sub(r"^#\|.*\n?", "", cell.source, flags=re.M)
     notebook.metadata["language_info"] = {"name": "python"}  # for the fences; `nbdev_clean` drops it
     text, resources = MarkdownExporter().from_notebook_node(notebook)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    for alt in [output["metadata"]["image/png"]["alt"] for output in outputs if "image/png" in output.get("data", {})]:
+        text = text.replace("![png]", f"![{alt}]", 1)
     files = {}
     for index, (name, content) in enumerate(sorted(resources["outputs"].items()), start=1):
         picture = PICTURES.format(index=index, extension=Path(name).suffix)
