@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,8 +22,8 @@ from flint import arb
 
 # %% auto #0
 __all__ = ['PRECISION', 'LONGEST_DENOMINATOR', 'LARGEST_NUMERATOR', 'AGREEMENT', 'EDGES', 'LONGEST_TEXT', 'OPERATIONS', 'ATOMS',
-           'QUESTIONS', 'ELEMENTWISE', 'METHODS', 'Leak', 'Undecided', 'Decision', 'Trace', 'Traced', 'verdict',
-           'evaluate', 'exact_numpy']
+           'QUESTIONS', 'ELEMENTWISE', 'METHODS', 'Leak', 'Undecided', 'at_precision', 'Decision', 'Trace', 'Traced',
+           'verdict', 'evaluate', 'exact_numpy']
 
 # %% ../../nbs/engine/trace.ipynb #5e21fd2b
 class Leak(BaseException):
@@ -45,7 +46,7 @@ def _fraction(value: Any) -> Fraction:
 PRECISION = 170
 
 
-def _at(precision: int, function: Callable[..., arb], *arguments: Any) -> arb:
+def at_precision(precision: int, function: Callable[..., arb], *arguments: Any) -> arb:
     """The function, computed at this precision."""
     if flint.ctx.prec == precision:
         return function(*arguments)
@@ -60,7 +61,7 @@ def _ball(value: Any, precision: int = PRECISION) -> arb:
     if isinstance(value, (float, np.floating)) and not math.isfinite(value):
         return arb(float(value))
     exact = _fraction(value)
-    return _at(precision, arb, flint.fmpq(exact.numerator, exact.denominator))
+    return at_precision(precision, arb, flint.fmpq(exact.numerator, exact.denominator))
 
 # %% ../../nbs/engine/trace.ipynb #d1caee3e
 LONGEST_DENOMINATOR = 1024
@@ -188,7 +189,7 @@ def _binary(name: str, operation: Callable[[Any, Any], Any], swapped: bool = Fal
         if name == "div" and right.number.contains(0):
             return _divide_by_zero(left, right)
         element = None if trace.engine is None else getattr(trace.engine, name)(left.element, right.element)
-        return Traced(trace, element, _at(trace.precision, operation, left.number, right.number))
+        return Traced(trace, element, at_precision(trace.precision, operation, left.number, right.number))
 
     return method
 
@@ -230,6 +231,8 @@ class _Arithmetic:
         return self
 
     def __abs__(self: Any) -> Any:
+        if self.trace.engine is None:
+            return Traced(self.trace, None, abs(self.number))
         return self if self >= 0 else -self
 
     def __pow__(self: Any, exponent: Any) -> Any:
@@ -303,7 +306,7 @@ EDGES = {"log": (0,), "sqrt": (0,), "log1p": (-1,), "atanh": (-1, 1)}
 def _value(name: str, argument: Traced) -> arb:
     """The function on the ball; at poles, infinities and outside its domain what floats answer."""
     number = argument.number
-    value = _at(argument.trace.precision, getattr(arb, name), number)
+    value = at_precision(argument.trace.precision, getattr(arb, name), number)
     if value.is_finite():
         return value
     if not number.is_exact() and any(number.contains(edge) for edge in EDGES.get(name, ())):
@@ -394,11 +397,12 @@ class Traced(_Arithmetic, _Comparisons, _Functions, _Refusals):
         """The formula where it is short, otherwise the value to 15 digits."""
         show = getattr(self.trace.engine, "show", None)
         formula = "" if show is None else show(self.element)
-        if 0 < len(formula) <= LONGEST_TEXT:
+        if formula and len(formula) <= LONGEST_TEXT and "…" not in formula:
             return formula
         if not self.number.is_finite():
             return str(float(self.number))
-        return self.number.str(15, radius=False).removesuffix(".00000000000000")
+        value = self.number.str(15, radius=False)
+        return re.sub(r"\.?0+(?=e|$)", "", value) if "." in value else value
 
     def __repr__(self) -> str:
         return f"<{self.text()}>"
