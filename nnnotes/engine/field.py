@@ -12,10 +12,14 @@ from fractions import Fraction
 from math import gcd
 from typing import Any, NamedTuple
 
-import flint
-from flint import arb, fmpz_mpoly
-
+from .._validation import missing_extra
 from .trace import LONGEST_TEXT, PRECISION, Undecided, at_precision
+
+try:
+    import flint
+    from flint import arb, fmpz_mpoly
+except ImportError as error:
+    raise missing_extra(error, "nnnotes.engine.field") from error
 
 # %% auto #0
 __all__ = ['WORK', 'SLOW', 'EXPONENTIALS', 'Element', 'Generator', 'Field']
@@ -51,7 +55,7 @@ def _context(size: int) -> Any:
     """Polynomials in that many variables."""
     return flint.fmpz_mpoly_ctx.get(tuple(f"g{index}" for index in range(size)), "degrevlex")
 
-
+# %% ../../nbs/engine/field.ipynb #d8bd09d5
 class _State:
     """The generators of a field, and what it may still spend."""
 
@@ -73,22 +77,22 @@ def _new(field: _State, generator: Generator) -> int:
         field.version += 1
     return len(field.generators) - 1
 
-
+# %% ../../nbs/engine/field.ipynb #50820359
 def _integer(field: _State, value: int) -> fmpz_mpoly:
     return field.context.constant(value)
 
-
+# %% ../../nbs/engine/field.ipynb #e2afab57
 def _polynomial(field: _State, polynomial: fmpz_mpoly) -> Element:
     return Element(polynomial, _integer(field, 1), field.version)
 
-
+# %% ../../nbs/engine/field.ipynb #c4292951
 def _variable(field: _State, index: int) -> Element:
     """A generator as an element, or what it gave way to."""
     if field.generators[index].replacement is None:
         return _polynomial(field, field.context.gen(index))
     return _current(field, Element(field.context.gen(index), _integer(field, 1), -1))
 
-
+# %% ../../nbs/engine/field.ipynb #1b82e2aa
 def _project(field: _State, polynomial: fmpz_mpoly) -> fmpz_mpoly:
     """The same polynomial among the variables of now."""
     return polynomial if polynomial.context() is field.context else polynomial.project_to_context(field.context)
@@ -100,18 +104,18 @@ def _spend(field: _State, work: int) -> None:
     if field.work < 0:
         raise Undecided("the normal form takes too much work: take a smaller size or random evaluation")
 
-
+# %% ../../nbs/engine/field.ipynb #96a9dae8
 def _times(field: _State, a: fmpz_mpoly, b: fmpz_mpoly) -> fmpz_mpoly:
     _spend(field, len(a) * len(b))
     return a * b
 
-
+# %% ../../nbs/engine/field.ipynb #b2356bca
 def _common(field: _State, a: fmpz_mpoly, b: fmpz_mpoly) -> fmpz_mpoly:
     """The greatest common divisor."""
     _spend(field, len(a) * len(b))
     return a.gcd(b)
 
-
+# %% ../../nbs/engine/field.ipynb #8288a5a1
 def _raised(field: _State, a: fmpz_mpoly, exponent: int) -> fmpz_mpoly:
     """A power by repeated squaring."""
     if exponent == 0:
@@ -129,7 +133,7 @@ def _without_squares(field: _State, polynomial: fmpz_mpoly, root: int) -> fmpz_m
         polynomial = _times(field, quotient, radicand) + remainder
     return polynomial
 
-
+# %% ../../nbs/engine/field.ipynb #36fbe271
 def _reduced(field: _State, numerator: fmpz_mpoly, denominator: fmpz_mpoly) -> Element:
     """The fraction in lowest terms, with a positive leading coefficient below."""
     for root in reversed(field.roots):
@@ -153,7 +157,7 @@ def _by_power(polynomial: fmpz_mpoly, variable: fmpz_mpoly) -> list[fmpz_mpoly]:
         coefficients.append(coefficient)
     return coefficients
 
-
+# %% ../../nbs/engine/field.ipynb #2f020095
 def _substituted(field: _State, polynomial: fmpz_mpoly, index: int, p: fmpz_mpoly, q: fmpz_mpoly) -> fmpz_mpoly:
     """The polynomial at g = p/q, times the power of q that clears the denominator."""
     result, scale = _integer(field, 0), _integer(field, 1)
@@ -175,7 +179,7 @@ def _replaced(field: _State, numerator: fmpz_mpoly, denominator: fmpz_mpoly, ind
     numerator = _times(field, numerator, _raised(field, q, max(0, below - above)))
     return numerator, _times(field, denominator, _raised(field, q, max(0, above - below)))
 
-
+# %% ../../nbs/engine/field.ipynb #dacbb195
 def _current(field: _State, a: Element) -> Element:
     """The element in the generators of now."""
     if a.version == field.version:
@@ -190,7 +194,7 @@ def _current(field: _State, a: Element) -> Element:
 def _constant(field: _State, value: Fraction | int) -> Element:
     return Element(_integer(field, value.numerator), _integer(field, value.denominator), field.version)
 
-
+# %% ../../nbs/engine/field.ipynb #dd4fe29f
 def _add(field: _State, a: Element, b: Element) -> Element:
     a, b = _current(field, a), _current(field, b)
     if a.denominator == b.denominator:
@@ -200,11 +204,11 @@ def _add(field: _State, a: Element, b: Element) -> Element:
     total = _times(field, a.numerator, q) + _times(field, b.numerator, p)
     return _reduced(field, total, _times(field, a.denominator, q))
 
-
+# %% ../../nbs/engine/field.ipynb #6e1c7e70
 def _sub(field: _State, a: Element, b: Element) -> Element:
     return _add(field, a, b._replace(numerator=-b.numerator))
 
-
+# %% ../../nbs/engine/field.ipynb #266609f5
 def _mul(field: _State, a: Element, b: Element) -> Element:
     a, b = _current(field, a), _current(field, b)
     numerator, denominator = _times(field, a.numerator, b.numerator), _times(field, a.denominator, b.denominator)
@@ -215,14 +219,14 @@ def _is_zero(field: _State, a: Element) -> bool:
     """Whether the element is zero, identically."""
     return _current(field, a).numerator.is_zero()
 
-
+# %% ../../nbs/engine/field.ipynb #5e2ed2eb
 def _quotient(field: _State, a: Element, b: Element) -> Element:
     a, b = _current(field, a), _current(field, b)
     if _is_zero(field, b):
         raise ZeroDivisionError("division by zero, identically")
     return _reduced(field, _times(field, a.numerator, b.denominator), _times(field, a.denominator, b.numerator))
 
-
+# %% ../../nbs/engine/field.ipynb #40739ede
 def _power(field: _State, a: Element, exponent: int) -> Element:
     """An integer power."""
     if exponent < 0:
@@ -246,7 +250,7 @@ def _value(field: _State, polynomial: fmpz_mpoly) -> arb:
         total += term
     return total
 
-
+# %% ../../nbs/engine/field.ipynb #dc7f4cfb
 def _number(field: _State, a: Element) -> arb:
     """The ball around the element's value at the point."""
     a = _current(field, a)
@@ -256,7 +260,7 @@ def _number(field: _State, a: Element) -> arb:
 def _name(field: _State, index: str) -> str:
     return field.generators[int(index)].name
 
-
+# %% ../../nbs/engine/field.ipynb #c8f89a31
 def _show(field: _State, a: Element) -> str:
     """The element as text, or an ellipsis where it is long."""
     a = _current(field, a)
@@ -275,7 +279,7 @@ def _exponent(field: _State, index: int) -> Element:
     generator = field.generators[index]
     return _variable(field, index) if generator.kind == "log" else _current(field, generator.argument)
 
-
+# %% ../../nbs/engine/field.ipynb #33b95f7d
 def _exponential(field: _State, index: int) -> Element:
     """exp u, for that u."""
     generator, g = field.generators[index], _variable(field, index)
@@ -295,7 +299,7 @@ def _new_exponential(field: _State, kind: str, u: Element) -> int:
     exponent = u if kind == "exp" else _add(field, u, u)
     return _new(field, Generator(kind, f"{kind}({_show(field, u)})", number, exponent))
 
-
+# %% ../../nbs/engine/field.ipynb #6553cf50
 def _basis(field: _State) -> list[int]:
     """The generators whose exponents are independent."""
     if not any(generator.kind == "exp" for generator in field.generators):
@@ -325,7 +329,17 @@ def _over_one_denominator(field: _State, elements: list[Element]) -> list[fmpz_m
         common = _times(field, common, a.denominator / _common(field, common, a.denominator))
     return [_times(field, a.numerator, common / a.denominator) for a in elements]
 
+# %% ../../nbs/engine/field.ipynb #796f8e98
+def _related(columns: list[dict], right: dict) -> list[int]:
+    """The columns that share a monomial with the right side, or with a column that does: no other can have a part."""
+    found: list[int] = []
+    reached = set(right)
+    while more := [i for i, column in enumerate(columns) if i not in found and not reached.isdisjoint(column)]:
+        found += more
+        reached.update(*(columns[i] for i in more))
+    return sorted(found)
 
+# %% ../../nbs/engine/field.ipynb #08d8c5a0
 def _combination(field: _State, u: Element) -> dict[int, Fraction] | None:
     """u as a rational combination of the exponents that there are, or None."""
     basis = _basis(field)
@@ -333,13 +347,15 @@ def _combination(field: _State, u: Element) -> dict[int, Fraction] | None:
     numerators = _over_one_denominator(field, vectors)
     _spend(field, SLOW * sum(map(len, numerators)))
     *columns, right = (numerator.to_dict() for numerator in numerators)
+    related = _related(columns, right)
+    columns = [columns[index] for index in related]
     monomials = sorted(set().union(*columns))
     if not right.keys() <= set(monomials):
         return None
-    _spend(field, SLOW * len(monomials) * len(vectors))
+    _spend(field, SLOW * len(monomials) * (len(related) + 1))
     entries = [int(column.get(monomial, 0)) for monomial in monomials for column in (*columns, right)]
-    solution = _solve(flint.fmpz_mat(len(monomials), len(vectors), entries))
-    return None if solution is None else {basis[column]: factor for column, factor in solution.items()}
+    solution = _solve(flint.fmpz_mat(len(monomials), len(related) + 1, entries))
+    return None if solution is None else {basis[related[column]]: factor for column, factor in solution.items()}
 
 # %% ../../nbs/engine/field.ipynb #c26d9fbe
 def _refine(field: _State, index: int, parts: int) -> None:
@@ -358,7 +374,7 @@ def _prefer_tanh(field: _State, index: int) -> None:
     """exp u gives way to tanh u/2."""
     _retire(field, index, _exponential(field, _new_exponential(field, "tanh", _exponent(field, index))))
 
-
+# %% ../../nbs/engine/field.ipynb #e42d7a80
 def _logistic(field: _State, polynomial: fmpz_mpoly) -> int | None:
     """The index of E if the polynomial is a multiple of 1 + E, where E = exp u."""
     if len(polynomial) != 2 or polynomial.total_degree() != 1 or len(set(polynomial.coeffs())) != 1:
@@ -366,7 +382,7 @@ def _logistic(field: _State, polynomial: fmpz_mpoly) -> int | None:
     variables = [index for index, degree in enumerate(polynomial.degrees()) if degree]
     return variables[0] if len(variables) == 1 and field.generators[variables[0]].kind == "exp" else None
 
-
+# %% ../../nbs/engine/field.ipynb #100a484c
 def _div(field: _State, a: Element, b: Element) -> Element:
     """The quotient; division by 1 + exp u prefers tanh u/2 from now on."""
     index = _logistic(field, _current(field, b).numerator)
@@ -398,7 +414,7 @@ def _primitive(field: _State, a: Element) -> tuple[int, Element]:
     whole = -whole if a.numerator.leading_coefficient() < 0 else whole
     return whole, _quotient(field, a, _constant(field, whole))
 
-
+# %% ../../nbs/engine/field.ipynb #f334f0ef
 def _known_power(field: _State, index: int, factor: Fraction) -> Element:
     """exp(q u) for a generator that is made from exp u."""
     generator, parts = field.generators[index], factor.denominator
@@ -458,7 +474,7 @@ def _one_plus_tanh(field: _State, polynomial: fmpz_mpoly) -> tuple[int, int] | N
     sign = int(polynomial.leading_coefficient())
     return (variables[0], sign) if polynomial == 1 + sign * field.context.gen(variables[0]) else None
 
-
+# %% ../../nbs/engine/field.ipynb #dd9ef606
 def _evident(field: _State, polynomial: fmpz_mpoly) -> bool:
     """Whether the polynomial is positive at every point, as far as its terms show."""
     if _one_plus_tanh(field, polynomial) is not None:
@@ -481,7 +497,7 @@ def _assume(field: _State, factors: list[tuple[Element, int]]) -> None:
             field.assumed.add(key)
             field.assumptions.append(factor)
 
-
+# %% ../../nbs/engine/field.ipynb #8181a097
 def _key(polynomial: fmpz_mpoly) -> tuple:
     """The polynomial in a form that can be looked up, whatever the number of generators."""
     terms = ((tuple((i, e) for i, e in enumerate(m) if e), int(c)) for m, c in polynomial.terms())
@@ -495,7 +511,7 @@ def _is_positive(field: _State, a: Element) -> bool:
         return bool(number > 0)
     raise Undecided(f"the sign of {_show(field, a)}, which may be zero at the point")
 
-
+# %% ../../nbs/engine/field.ipynb #42aaa76c
 def _factors(field: _State, a: Element) -> list[tuple[Element, int]]:
     """The primes and irreducible polynomials in an element, positive at the point, with their exponents."""
     a = _current(field, a)
@@ -517,7 +533,7 @@ def _single(polynomial: fmpz_mpoly) -> int | None:
     single = len(polynomial) == 1 and sum(degrees) == 1 and polynomial.leading_coefficient() == 1
     return degrees.index(1) if single else None
 
-
+# %% ../../nbs/engine/field.ipynb #a68555c0
 def _known(field: _State, kind: str, function: Callable[[arb], arb], factor: Element) -> Element:
     """The generator for the logarithm or root of the factor."""
     key = kind, _key(factor.numerator)
@@ -542,7 +558,7 @@ def _log_of_factor(field: _State, factor: Element) -> Element:
         return _quotient(field, whole, _constant(field, 2))
     return _known(field, "log", arb.log, factor)
 
-
+# %% ../../nbs/engine/field.ipynb #c5c63cd8
 def _log(field: _State, a: Element) -> Element:
     """The logarithm: the sum of those of the factors."""
     total = _constant(field, 0)

@@ -8,10 +8,14 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-import sympy as sp
-from flint import arb
-
+from .._validation import missing_extra
 from .trace import Trace, Undecided, evaluate
+
+try:
+    import sympy as sp
+    from flint import arb
+except ImportError as error:
+    raise missing_extra(error, "nnnotes.engine.referee") from error
 
 # %% auto #0
 __all__ = ['LARGEST', 'Referee']
@@ -41,8 +45,30 @@ def _is_zero(expression: Any) -> bool:
         raise Undecided(f"more than {LARGEST} operations are too much for the referee: take a smaller size")
     return sp.cancel(exponentials) == 0
 
+# %% ../../nbs/engine/referee.ipynb #f5957bb0
+class _Arithmetic:
+    """What SymPy does by itself."""
+
+    def add(self, a: Any, b: Any) -> Any:
+        return a + b
+
+    def sub(self, a: Any, b: Any) -> Any:
+        return a - b
+
+    def mul(self, a: Any, b: Any) -> Any:
+        return a * b
+
+    def div(self, a: Any, b: Any) -> Any:
+        return a / b
+
+    def exp(self, a: Any) -> Any:
+        return sp.exp(a)
+
+    def tanh(self, a: Any) -> Any:
+        return sp.tanh(a)
+
 # %% ../../nbs/engine/referee.ipynb #e4081211
-class Referee:
+class Referee(_Arithmetic):
     """SymPy as the engine of a trace: independent of the field, slow, for the smallest sizes.
 
     Attributes
@@ -72,24 +98,6 @@ class Referee:
         symbol = sp.Symbol(name, **signs)
         self.table[symbol] = number
         return symbol
-
-    def add(self, a: Any, b: Any) -> Any:
-        return a + b
-
-    def sub(self, a: Any, b: Any) -> Any:
-        return a - b
-
-    def mul(self, a: Any, b: Any) -> Any:
-        return a * b
-
-    def div(self, a: Any, b: Any) -> Any:
-        return a / b
-
-    def exp(self, a: Any) -> Any:
-        return sp.exp(a)
-
-    def tanh(self, a: Any) -> Any:
-        return sp.tanh(a)
 
     def log(self, a: Any) -> Any:
         self._assume(a)

@@ -16,9 +16,15 @@ from functools import reduce
 from numbers import Real
 from typing import Any, NamedTuple
 
-import flint
 import numpy as np
-from flint import arb
+
+from .._validation import missing_extra
+
+try:
+    import flint
+    from flint import arb
+except ImportError as error:
+    raise missing_extra(error, "nnnotes.engine.trace") from error
 
 # %% auto #0
 __all__ = ['PRECISION', 'LONGEST_DENOMINATOR', 'LARGEST_NUMERATOR', 'AGREEMENT', 'EDGES', 'LONGEST_TEXT', 'OPERATIONS', 'ATOMS',
@@ -53,7 +59,7 @@ def at_precision(precision: int, function: Callable[..., arb], *arguments: Any) 
     with flint.ctx.workprec(precision):
         return function(*arguments)
 
-
+# %% ../../nbs/engine/trace.ipynb #702a57c9
 def _ball(value: Any, precision: int = PRECISION) -> arb:
     """The smallest ball around a real number."""
     if isinstance(value, arb):
@@ -167,7 +173,7 @@ def _leak(what: str) -> Callable[..., Any]:
 
     return method
 
-
+# %% ../../nbs/engine/trace.ipynb #e899f293
 class _Refusals:
     """What would lose the formula."""
 
@@ -193,7 +199,7 @@ def _binary(name: str, operation: Callable[[Any, Any], Any], swapped: bool = Fal
 
     return method
 
-
+# %% ../../nbs/engine/trace.ipynb #20afe28c
 def _divide_by_zero(left: Traced, right: Traced) -> Traced:
     """The quotient by a ball around zero: an error, or without an engine what floats answer."""
     engine = right.trace.engine
@@ -214,7 +220,7 @@ def _power(base: Any, exponent: int) -> Any:
     half = _power(base, exponent // 2)
     return half * half * base if exponent % 2 else half * half
 
-
+# %% ../../nbs/engine/trace.ipynb #9dd79597
 class _Arithmetic:
     """The operators."""
 
@@ -231,7 +237,7 @@ class _Arithmetic:
         return self
 
     def __abs__(self: Any) -> Any:
-        if self.trace.engine is None:
+        if self.trace.engine is None and self.number.contains(0):
             return Traced(self.trace, None, abs(self.number))
         return self if self >= 0 else -self
 
@@ -286,7 +292,7 @@ def _comparison(relation: str, test: Callable[[Any, Any], bool]) -> Callable[...
 
     return method
 
-
+# %% ../../nbs/engine/trace.ipynb #18860dfb
 class _Comparisons:
     """The relations; each answer is recorded."""
 
@@ -335,7 +341,7 @@ def _primitive(name: str) -> Callable[..., Any]:
 
     return method
 
-
+# %% ../../nbs/engine/trace.ipynb #a58c853b
 def _outside(name: str, argument: Traced) -> Exception:
     """The error for an argument that is not certainly positive."""
     if argument.number < 0 or argument.trace.engine.is_zero(argument.element):
@@ -352,7 +358,7 @@ def _derived(name: str, formula: Callable[[Any], Any]) -> Callable[..., Any]:
 
     return method
 
-
+# %% ../../nbs/engine/trace.ipynb #8aa16be7
 class _Functions:
     """The methods that NumPy's functions call on objects."""
 
@@ -441,7 +447,7 @@ def verdict(left: Any, right: Any) -> str:
 def _heaviside(x: Any, at_zero: Any) -> Any:
     return at_zero if x == 0 else int(x > 0)
 
-
+# %% ../../nbs/engine/trace.ipynb #7de0049a
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "Add": lambda *terms: reduce(operator.add, terms),
     "Mul": lambda *factors: reduce(operator.mul, factors),
@@ -560,7 +566,7 @@ def _trace_of(*arguments: Any) -> Trace | None:
                     return item.trace
     return None
 
-
+# %% ../../nbs/engine/trace.ipynb #9d3c9b27
 def _lift(trace: Trace, values: Any) -> np.ndarray:
     """The values as an object array of traced numbers only."""
     return np.asarray(np.frompyfunc(trace.constant, 1, 1)(np.asarray(values, dtype=object)), dtype=object)
@@ -572,7 +578,7 @@ def _logaddexp(x: Traced, y: Traced) -> Traced:
         return larger
     return larger + (smaller - larger).exp().log1p()
 
-
+# %% ../../nbs/engine/trace.ipynb #a82aa86e
 def _copysign(x: Traced, y: Traced) -> Traced:
     return -abs(x) if y < 0 else abs(x)
 
@@ -621,7 +627,7 @@ def _eliminate(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
                 matrix[row] = matrix[row] - factor * matrix[column]
     return right
 
-
+# %% ../../nbs/engine/trace.ipynb #2be9c700
 def _singular(column: np.ndarray) -> Exception:
     """The error for a column in which no pivot is certainly different from zero."""
     engine = column[0].trace.engine
@@ -643,11 +649,11 @@ def _solve(trace: Trace, a: Any, b: Any) -> np.ndarray:
         result[index] = _eliminate(a[index], columns[index])
     return result[..., 0] if b.ndim == 1 else result
 
-
+# %% ../../nbs/engine/trace.ipynb #12962f52
 def _inv(trace: Trace, a: Any) -> np.ndarray:
     return _solve(trace, a, np.eye(np.shape(a)[-1], dtype=int))
 
-
+# %% ../../nbs/engine/trace.ipynb #719397b0
 def _pinv(trace: Trace, a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> np.ndarray:
     a = _lift(trace, a)
     transposed = a.swapaxes(-1, -2)
@@ -661,7 +667,7 @@ class _SingularValue(_Refusals):
 
     __slots__ = ()
 
-
+# %% ../../nbs/engine/trace.ipynb #858524a1
 def _lstsq(trace: Trace, a: Any, b: Any, rcond: Any = None) -> tuple[np.ndarray, np.ndarray, Any, np.ndarray]:
     a, b = _lift(trace, a), _lift(trace, b)
     (rows, columns), rank = a.shape, min(a.shape)
@@ -683,7 +689,7 @@ class _Patched:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
-
+# %% ../../nbs/engine/trace.ipynb #4c9bd117
 def _patches() -> Iterator[tuple[Any, str, Callable[..., Any]]]:
     """Where, under which name, and what answers instead."""
     for name in (*QUESTIONS, *ELEMENTWISE, *METHODS):

@@ -67,7 +67,7 @@ def test_lab_opens_on_the_index(lab, page):
     assert page.trouble == []
 
 
-@pytest.mark.parametrize("name", ["index", "80_plotting"])
+@pytest.mark.parametrize("name", ["index", "03_losses"])
 def test_every_cell_runs(lab, page, name):
     page.goto(lab.replace("index.ipynb", f"{name}.ipynb").replace("?", "?reset&"))
     page.locator(f"{PANEL} .jp-Notebook").wait_for(timeout=60_000)
