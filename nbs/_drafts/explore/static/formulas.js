@@ -1,4 +1,4 @@
-// Printed by SymPy in nbs/02_activations.ipynb. Do not edit: change the derivation there.
+// A draft, printed from expressions of its own; chapter 02 is to print it. Do not edit: change the derivation there.
 
 /** f(x) = a tanh(b x) */
 export function scaled_tanh(a, b, x) {
