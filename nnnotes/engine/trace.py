@@ -252,10 +252,10 @@ class _Arithmetic:
     def __rpow__(self: Any, base: Any) -> Any:
         return (self * self.trace.constant(base).log()).exp()
 
-# %% ../../nbs/engine/trace.ipynb #5bf196cd
+# %% ../../nbs/engine/trace.ipynb #de630e1b
 AGREEMENT = 2.0**-100
 
-
+# %% ../../nbs/engine/trace.ipynb #5bf196cd
 def _order(left: Traced, right: Traced) -> tuple[int | None, str]:
     """-1, 0 or 1 as left is smaller, equal or larger, None beside a NaN; and who decided."""
     if left.number < right.number or left.number > right.number:
@@ -459,6 +459,10 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "cosh": lambda x: x.cosh(),
     "atanh": lambda x: x.arctanh(),
     "Abs": abs,
+}
+
+# %% ../../nbs/engine/trace.ipynb #5e64debd
+OPERATIONS |= {
     "Max": max,
     "Min": min,
     "sign": lambda x: 0 if x == 0 else (1 if x > 0 else -1),
@@ -472,6 +476,8 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "Unequality": operator.ne,
     "Not": operator.not_,
 }
+
+# %% ../../nbs/engine/trace.ipynb #034ef2f8
 ATOMS: dict[str, Callable[[Trace], Any]] = {
     "Exp1": lambda trace: trace.constant(1).exp(),
     "Infinity": lambda trace: trace.constant(math.inf),
@@ -480,13 +486,25 @@ ATOMS: dict[str, Callable[[Trace], Any]] = {
     "BooleanFalse": lambda trace: False,
 }
 
-
+# %% ../../nbs/engine/trace.ipynb #67469b43
 def _first_that_applies(piecewise: Any, value: Callable[[Any], bool]) -> Any:
     """The case of a Piecewise whose condition is the first to hold."""
     for case, condition in piecewise.args:
         if value(condition):
             return case
     raise ValueError(f"no case of {piecewise} applies at the point")
+
+# %% ../../nbs/engine/trace.ipynb #56bd7177
+def _atom(expression: Any, trace: Trace, table: Any) -> Any:
+    """The value of an expression without arguments."""
+    kind = type(expression).__name__
+    if expression.is_Rational:
+        return Fraction(int(expression.p), int(expression.q))
+    if kind in ATOMS:
+        return ATOMS[kind](trace)
+    if expression.is_Symbol:
+        raise ValueError(f"the symbol {expression} has no value: the table holds {sorted(map(str, table))}")
+    raise NotImplementedError(f"the number {expression} is not exact here: use a Rational or a symbol")
 
 # %% ../../nbs/engine/trace.ipynb #a9a5a99f
 class _Evaluation:
@@ -506,9 +524,9 @@ class _Evaluation:
     def compute(self, expression: Any) -> Any:
         kind, arguments = type(expression).__name__, expression.args
         if not arguments:
-            return self.atom(kind, expression)
+            return _atom(expression, self.trace, self.table)
         if kind == "Pow" and arguments[1].is_Rational:
-            return self(arguments[0]) ** self.atom(kind, arguments[1])
+            return self(arguments[0]) ** _atom(arguments[1], self.trace, self.table)
         if kind in ("And", "Or"):
             return (all if kind == "And" else any)(map(self, arguments))
         if kind == "Piecewise":
@@ -518,15 +536,6 @@ class _Evaluation:
         if kind not in OPERATIONS:
             raise NotImplementedError(f"{kind} cannot be computed on traced numbers: {expression}")
         return OPERATIONS[kind](*map(self, arguments))
-
-    def atom(self, kind: str, expression: Any) -> Any:
-        if expression.is_Rational:
-            return Fraction(int(expression.p), int(expression.q))
-        if kind in ATOMS:
-            return ATOMS[kind](self.trace)
-        if expression.is_Symbol:
-            raise ValueError(f"the symbol {expression} has no value: the table holds {sorted(map(str, self.table))}")
-        raise NotImplementedError(f"the number {expression} is not exact here: use a Rational or a symbol")
 
 # %% ../../nbs/engine/trace.ipynb #6a4d1233
 def evaluate(expression: Any, table: Any, memo: dict | None = None) -> Any:
