@@ -20,14 +20,6 @@ LAST = ["What was shown", "Exercises", "Sources"]
 
 exporting = pytest.mark.parametrize("name", MODULES)
 chapters = pytest.mark.parametrize("name", CHAPTERS)
-
-
-def owing(*debtors):
-    """All exporting notebooks; a debtor fails visibly, and must leave the list once it owes nothing."""
-    owes = pytest.mark.xfail(strict=True, reason="the notebook owes it")
-    return pytest.mark.parametrize("name", [pytest.param(n, marks=owes if n in debtors else ()) for n in MODULES])
-
-
 every = pytest.mark.parametrize("name", NAMES)
 
 
@@ -100,7 +92,7 @@ def test_one_definition_per_exported_cell(name):
     assert [names for names in exported if len(names) > 1] == []
 
 
-@owing("engine/field", "engine/trace")
+@exporting
 def test_an_example_or_check_within_three_cells_of_every_export(name):
     unshown = []
     for index, cell in enumerate(CODE[name]):
@@ -111,7 +103,7 @@ def test_an_example_or_check_within_three_cells_of_every_export(name):
     assert unshown == []
 
 
-@owing("engine/trace")
+@exporting
 def test_cells_are_short(name):
     lengths = sorted(length(cell) for cell in CODE[name])
     assert lengths[-1] <= 30, "no cell has more than 30 lines"
