@@ -11,8 +11,8 @@ from fractions import Fraction
 import numpy as np
 
 # %% auto #0
-__all__ = ['FLOATS', 'COMPLEX', 'expected', 'is_exact', 'as_numbers', 'offender', 'no_nan', 'finite', 'Interval', 'within',
-           'positive', 'together', 'as_labels', 'as_axis', 'one_of', 'missing_extra']
+__all__ = ['FLOATS', 'COMPLEX', 'expected', 'is_exact', 'as_array', 'as_numbers', 'offender', 'no_nan', 'finite', 'Interval',
+           'within', 'positive', 'normal', 'together', 'as_labels', 'as_integer', 'as_axis', 'one_of', 'missing_extra']
 
 # %% ../nbs/00_notation.ipynb #fa73038c
 def expected(name: str, what: str, got: object) -> ValueError:
@@ -29,12 +29,21 @@ def is_exact(array: np.ndarray) -> bool:
     exact = [getattr(type(value), "__exact_number__", False) for value in array.flat]
     return any(exact) and all(e or isinstance(v, (int, Fraction)) for e, v in zip(exact, array.flat, strict=True))
 
+# %% ../nbs/00_notation.ipynb #5c0e71aa
+def as_array(name: str, value) -> np.ndarray:
+    """`value` as an array; an error if a mask would be lost, or if lists do not make an array."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name}: expected a plain array, got a masked array, whose mask would be lost")
+    try:
+        return np.asarray(value)
+    except ValueError:
+        wanted = "an array, or lists that make one"
+        raise expected(name, wanted, "lists of different lengths") from None
+
 # %% ../nbs/00_notation.ipynb #b7056f22
 def as_numbers(name: str, value, *, ndim: int | None = None, complex_too: bool = False) -> np.ndarray:
     """`value` as an array of float32, float64 or exact numbers; integers and lists become float64."""
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name}: expected a plain array, got a masked array, whose mask would be lost")
-    array = np.asarray(value)
+    array = as_array(name, value)
     if array.dtype not in FLOATS:
         if array.dtype.kind in "iu":
             array = array.astype(np.float64)
@@ -98,6 +107,16 @@ def positive(name: str, value) -> float:
         raise expected(name, "a positive finite number", number)
     return number.item()
 
+# %% ../nbs/00_notation.ipynb #5c0e71ad
+def normal(factors: dict[str, float], dtype: np.dtype) -> None:
+    """An error unless all factors, given by name, are normal numbers in this dtype; exact ones are."""
+    if dtype.kind == "O":
+        return
+    limits = np.finfo(dtype)
+    low, high = float(limits.tiny), float(limits.max)
+    if not all(low <= factor <= high for factor in factors.values() if isinstance(factor, float)):
+        raise expected(", ".join(factors), f"normal numbers of {limits.dtype}", ", ".join(map(str, factors.values())))
+
 # %% ../nbs/00_notation.ipynb #9165550e
 def together(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both arrays in the dtype of the first, or as objects if one of them holds exact numbers."""
@@ -106,8 +125,8 @@ def together(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 # %% ../nbs/00_notation.ipynb #acac2f8b
 def as_labels(name: str, value, *, shape: tuple[int, ...], count: int, ignore: int | None = None) -> np.ndarray:
-    """`value` as integer labels of the given shape, each from 0 to `count` - 1 or equal to `ignore`."""
-    labels = np.asarray(value)
+    """`value`, in its own integer type, as labels of the given shape, from 0 to `count` - 1 or equal to `ignore`."""
+    labels = as_array(name, value)
     if labels.dtype.kind not in "iu" and labels.size:
         raise TypeError(f"{name}: expected integers, got {labels.dtype}")
     if labels.shape != shape:
@@ -118,16 +137,22 @@ def as_labels(name: str, value, *, shape: tuple[int, ...], count: int, ignore: i
             wrong &= labels != ignore
         if wrong.any():
             raise expected(name, f"integers from 0 to {count - 1}", offender(labels, wrong))
-    return labels.astype(np.intp, copy=False)
+    return labels if labels.size else labels.astype(np.intp)
+
+# %% ../nbs/00_notation.ipynb #5c0e71af
+def as_integer(name: str, value) -> int:
+    """`value` as a Python integer; an error if it is of another type, or a truth value."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name}: expected an integer, got {value!r}")
+    return int(value)
 
 # %% ../nbs/00_notation.ipynb #4f05423b
 def as_axis(name: str, axis: int, ndim: int) -> int:
     """`axis` counted from the front, of an array with `ndim` dimensions."""
-    if isinstance(axis, (bool, np.bool_)) or not isinstance(axis, (int, np.integer)):
-        raise TypeError(f"{name}: expected an integer, got {axis!r}")
+    axis = as_integer(name, axis)
     if not -ndim <= axis < ndim:
         raise expected(name, f"an integer from {-ndim} to {ndim - 1}", axis)
-    return int(axis) % ndim
+    return axis % ndim
 
 # %% ../nbs/00_notation.ipynb #c544530f
 def one_of(name: str, value: object, options: tuple[str, ...]) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from nnnotes._validation import (
     Interval,
     as_axis,
+    as_integer,
     as_labels,
     as_numbers,
     expected,
@@ -42,11 +43,15 @@ def _classes(name: str, value: ArrayLike, axis: int) -> tuple[np.ndarray, int]:
         raise expected(name, f"at least one class along axis {axis}", f"shape {array.shape}")
     return array, axis
 
+# %% ../nbs/03_losses.ipynb #5c0e72a0
+def _heeded(values: np.ndarray, axis: int, skip: np.ndarray | None) -> np.ndarray:
+    """The values, with 0 for those of samples to `skip`."""
+    return values if skip is None else np.where(np.expand_dims(skip, axis), 0, values)
+
 # %% ../nbs/03_losses.ipynb #d157b8cd
 def _refuse(Z: np.ndarray, axis: int, skip: np.ndarray | None = None) -> None:
     """Raise if logits have no softmax: NaN, +inf, or nothing but -inf along the axis (where not `skip`)."""
-    if skip is not None:
-        Z = np.where(np.expand_dims(skip, axis), 0, Z)
+    Z = _heeded(Z, axis, skip)
     wrong = ~(Z < np.inf)
     if wrong.any():
         raise expected("logits", "numbers below +inf", offender(Z, wrong))
@@ -56,14 +61,16 @@ def _refuse(Z: np.ndarray, axis: int, skip: np.ndarray | None = None) -> None:
 
 # %% ../nbs/03_losses.ipynb #bbd3d04c
 def _below_max(logits: ArrayLike, axis: int) -> tuple[np.ndarray, int]:
-    """The logits less the largest along the axis; the axis, counted from the front."""
+    """The logits less the largest along the axis, which changes places with the last; the axis, from the front."""
     Z, axis = _classes("logits", logits, axis)
-    top = Z.max(axis, keepdims=True)
+    rows = np.ascontiguousarray(Z.swapaxes(axis, -1))
+    top = rows.max(-1, keepdims=True)
     if not np.isfinite(top).all():
         _refuse(Z, axis)
-    return Z - top, axis
+    return rows - top, axis
 
 # %% ../nbs/03_losses.ipynb #d1cef6db
+@np.errstate(all="ignore")
 def softmax(logits: ArrayLike, *, axis: int = -1) -> np.ndarray:
     """Probabilities from logits.
 
@@ -101,10 +108,11 @@ def softmax(logits: ArrayLike, *, axis: int = -1) -> np.ndarray:
     """
     X, axis = _below_max(logits, axis)
     P = np.exp(X)
-    P /= P.sum(axis, keepdims=True)
-    return P
+    P /= P.sum(-1, keepdims=True)
+    return P.swapaxes(axis, -1)
 
 # %% ../nbs/03_losses.ipynb #a074a4a4
+@np.errstate(all="ignore")
 def log_softmax(logits: ArrayLike, *, axis: int = -1) -> np.ndarray:
     """Logarithms of the probabilities, accurate also where a probability is nearly 0 or nearly 1.
 
@@ -138,9 +146,9 @@ def log_softmax(logits: ArrayLike, *, axis: int = -1) -> np.ndarray:
     """
     X, axis = _below_max(logits, axis)
     others = np.exp(X)
-    np.put_along_axis(others, np.expand_dims(X.argmax(axis), axis), 0, axis)
-    X -= np.log1p(others.sum(axis, keepdims=True))
-    return X
+    np.put_along_axis(others, X.argmax(-1)[..., None], 0, -1)
+    X -= np.log1p(others.sum(-1, keepdims=True))
+    return X.swapaxes(axis, -1)
 
 # %% ../nbs/03_losses.ipynb #75386fdb
 _UNSHIFTED = {4: 35, 8: 300}  # bytes of a number: logits below this need no shift
@@ -156,16 +164,17 @@ def _direct(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray) -> tu
     losses = most - np.vecdot(h, z)
     np.multiply(g, (r / s)[:, None], out=g)
     np.subtract(g, h, out=g)
-    return losses, (log_s >= 0.5) & (2 * losses >= most)
+    return losses, (log_s >= 0.5) & (2 * np.abs(losses) >= np.abs(most))
 
 # %% ../nbs/03_losses.ipynb #6389188d
 def _careful(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray) -> np.ndarray:
     """Losses of a block, accurate also where a class is nearly certain; the gradient goes to g. Overwrites h."""
     top = np.arange(0, z.size, z.shape[1]) + z.argmax(1)  # places in the flat block
-    x = z - z.take(top)[:, None]
+    peak = z.take(top)
+    x = z - peak[:, None]
     inner = np.vecdot(h, x)
     if not np.isfinite(inner).all():
-        inner = np.vecdot(h, np.where(h == 0, 0, x))
+        inner = np.vecdot(h, np.where(h == 0, 0, x)) + 0 * peak
     np.exp(x, out=g)
     g.put(top, 0)
     t = np.dot(g, ones)
@@ -250,6 +259,8 @@ def _enter(
     H = as_numbers("H", H, ndim=2)
     if H.shape[1] != K or len(H) == 0:
         raise expected("H", f"a row per label and a column for each of the {K} classes", f"shape {H.shape}")
+    if ignore_label is not None:
+        ignore_label = as_integer("ignore_label", ignore_label)
     labels = as_labels("labels", labels, shape=places, count=len(H), ignore=ignore_label)
     skip = None if ignore_label is None else labels == ignore_label
     n = _divisor(normalization, labels, skip, axis)
@@ -257,7 +268,7 @@ def _enter(
     values, H = together(values, H)
     rows = values if axis == len(places) else np.moveaxis(values, axis, -1)
     rows = np.ascontiguousarray(rows).reshape(-1, K)
-    return _Batch(values, rows, labels.reshape(-1), H, skip, n, axis, places)
+    return _Batch(values, rows, labels.astype(np.intp, copy=False).reshape(-1), H, skip, n, axis, places)
 
 # %% ../nbs/03_losses.ipynb #7c9b6651
 def _leave(rows: np.ndarray, batch: _Batch) -> np.ndarray:
@@ -265,20 +276,36 @@ def _leave(rows: np.ndarray, batch: _Batch) -> np.ndarray:
     array = rows.reshape(*batch.places, rows.shape[1])
     return array if batch.axis == len(batch.places) else np.moveaxis(array, -1, batch.axis)
 
-# %% ../nbs/03_losses.ipynb #1be62c13
-def _explain(losses: np.ndarray, batch: _Batch) -> None:
-    """Raise if losses are not finite because of bad input; return if an infinite loss is the right answer."""
-    _refuse(batch.values, batch.axis, batch.skip)
-    finite("H", batch.H)
-    with np.errstate(over="ignore"):
-        finite("row sums of H", batch.H.sum(1))
+# %% ../nbs/03_losses.ipynb #5c0e72a1
+def _used(batch: _Batch) -> np.ndarray:
+    """The weights that some label asks for, an error if one is not finite; the other rows are 0."""
+    used = np.zeros((len(batch.H), 1), bool)
+    used[batch.labels if batch.skip is None else batch.labels[~batch.skip.reshape(-1)]] = True
+    return finite("H", np.where(used, batch.H, 0))
+
+# %% ../nbs/03_losses.ipynb #5c0e72a3
+def _undefined(losses: np.ndarray, batch: _Batch, total: bool) -> None:
+    """Raise if a loss, or the sum of them if a `total` is wanted, is inf - inf."""
     nowhere = np.flatnonzero(np.isnan(losses))
     if len(nowhere):
-        row = batch.H[batch.labels[nowhere[0]]]
-        wanted = "weights of one sign, or 0, where logits are -inf (else the loss is inf - inf)"
-        raise expected("H", wanted, f"the row {row}")
+        wanted = "weights of one sign, or 0, where terms of the loss are infinite (else it is inf - inf)"
+        raise expected("H", wanted, f"the row {batch.H[batch.labels[nowhere[0]]]}")
+    if total and np.isnan(losses.sum()):
+        raise expected("H", "weights with which the losses have a sum", "a sum of inf - inf")
+
+# %% ../nbs/03_losses.ipynb #1be62c13
+def _explain(losses: np.ndarray, batch: _Batch, total: bool) -> None:
+    """Raise if losses are not finite because of bad input; return if an infinite loss is the right answer."""
+    _refuse(batch.values, batch.axis, batch.skip)
+    H = _used(batch)
+    overflown = np.flatnonzero(~np.isfinite(np.dot(H / batch.n, np.ones(H.shape[1], H.dtype))))
+    if len(overflown):
+        wanted = f"rows that do not overflow when they are added up in {H.dtype}"
+        raise expected("H", wanted, f"the row {H[overflown[0]]}")
+    _undefined(losses, batch, total)
 
 # %% ../nbs/03_losses.ipynb #6f13af6f
+@np.errstate(all="ignore")
 def _infogain(
     logits: ArrayLike,
     labels: ArrayLike,
@@ -287,8 +314,9 @@ def _infogain(
     ignore_label: int | None,
     normalization: str,
     keep: bool,
+    total: bool,
 ) -> tuple[np.floating, np.ndarray, np.ndarray]:
-    """The loss, its share for each label, and its gradient (nothing useful if not `keep`)."""
+    """The loss (if `total`), its share for each label, and its gradient (nothing useful if not `keep`)."""
     batch = _enter("logits", logits, labels, H, axis, ignore_label, normalization)
     losses, grad = _sweep(batch.rows, batch.labels, batch.H, batch.n, keep)
     if batch.skip is not None:
@@ -297,7 +325,7 @@ def _infogain(
             grad[batch.skip.reshape(-1)] = 0
     value = losses.sum()
     if not -np.inf < value < np.inf:
-        _explain(losses, batch)
+        _explain(losses, batch, total)
     return value, losses.reshape(batch.places), _leave(grad, batch) if keep else grad
 
 # %% ../nbs/03_losses.ipynb #9a940e85
@@ -341,10 +369,10 @@ def infogain_value_and_grad(
     ------
     ValueError
         Shapes that do not match, labels out of range, an unknown normalization; logits that are NaN, +inf,
-        or only -inf along
-        `axis`; weights that are not finite; weights of both signs where logits are -inf.
+        or only -inf along `axis`; weights that are not finite, in a row that is used, or whose sum is not;
+        weights of both signs where logits are -inf, or infinite losses of both signs.
     TypeError
-        Arguments that are not numbers, labels that are not integers.
+        Arguments that are not numbers, labels or an `ignore_label` that are not integers, masked arrays.
 
     Notes
     -----
@@ -354,8 +382,7 @@ def infogain_value_and_grad(
               \\partial L / \\partial z_k = r p_k - h_k
 
     Proved for this function at (N, M, K) = (2, 3, 5) and (3, 2, 4): with and without shift, every position
-    of the largest
-    logit, blocks of one row and of two, both sides of the choice between the two kernels.
+    of the largest logit, blocks of one row and of two, both sides of the choice between the two kernels.
 
     References
     ----------
@@ -369,7 +396,7 @@ def infogain_value_and_grad(
     >>> value.round(4), grad.round(4)
     (np.float64(1.0986), array([[ 0.3333, -0.6667,  0.3333]]))
     """
-    value, _, grad = _infogain(logits, labels, H, axis, ignore_label, normalization, True)
+    value, _, grad = _infogain(logits, labels, H, axis, ignore_label, normalization, True, True)
     return value, grad
 
 # %% ../nbs/03_losses.ipynb #7dfb4fea
@@ -420,7 +447,7 @@ def infogain_grad(
     >>> infogain_grad([[0.0, 0.0, 0.0]], [1], np.eye(3)).round(4)
     array([[ 0.3333, -0.6667,  0.3333]])
     """
-    return _infogain(logits, labels, H, axis, ignore_label, normalization, True)[2]
+    return _infogain(logits, labels, H, axis, ignore_label, normalization, True, False)[2]
 
 # %% ../nbs/03_losses.ipynb #355be045
 def infogain(
@@ -470,7 +497,7 @@ def infogain(
     >>> infogain([[0.0, 0.0, 0.0]], [1], np.eye(3)).round(4)
     np.float64(1.0986)
     """
-    return _infogain(logits, labels, H, axis, ignore_label, normalization, False)[0]
+    return _infogain(logits, labels, H, axis, ignore_label, normalization, False, True)[0]
 
 # %% ../nbs/03_losses.ipynb #7f56f4e9
 def infogain_losses(
@@ -511,7 +538,7 @@ def infogain_losses(
     >>> infogain_losses([[0.0, 0.0], [2.0, 0.0]], [0, 0], np.eye(2)).round(4)
     array([0.6931, 0.1269])
     """
-    return _infogain(logits, labels, H, axis, ignore_label, "none", False)[1]
+    return _infogain(logits, labels, H, axis, ignore_label, "none", False, False)[1]
 
 # %% ../nbs/03_losses.ipynb #4312d5d6
 _NOT_NEGATIVE = Interval(0, math.inf, (True, False))
@@ -520,15 +547,16 @@ _NOT_NEGATIVE = Interval(0, math.inf, (True, False))
 def _enter_probabilities(
     probabilities: ArrayLike, labels: ArrayLike, H: ArrayLike, axis: int, ignore_label: int | None, normalization: str
 ) -> tuple[_Batch, np.ndarray]:
-    """Checked arguments; the weights of each sample, 0 if it is ignored."""
+    """Checked arguments; the weights of each sample in the mean, 0 if it is ignored."""
     batch = _enter("probabilities", probabilities, labels, H, axis, ignore_label, normalization)
-    within("probabilities", batch.values, _NOT_NEGATIVE)
-    h = finite("H", batch.H)[batch.labels]
+    within("probabilities", _heeded(batch.values, batch.axis, batch.skip), _NOT_NEGATIVE)
+    h = _used(batch)[batch.labels] / batch.n
     if batch.skip is not None:
         h[batch.skip.reshape(-1)] = 0
     return batch, h
 
 # %% ../nbs/03_losses.ipynb #e46c8b09
+@np.errstate(all="ignore")
 def infogain_from_probabilities(
     probabilities: ArrayLike,
     labels: ArrayLike,
@@ -569,11 +597,12 @@ def infogain_from_probabilities(
     np.float64(0.2877)
     """
     batch, h = _enter_probabilities(probabilities, labels, H, axis, ignore_label, normalization)
-    with np.errstate(divide="ignore"):
-        logs = np.log(batch.rows, out=np.zeros_like(batch.rows), where=h != 0)
-    return -np.vecdot(h, logs).sum() / batch.n
+    losses = -np.vecdot(h, np.log(batch.rows, out=np.zeros_like(batch.rows), where=h != 0))
+    _undefined(losses, batch, True)
+    return losses.sum()
 
 # %% ../nbs/03_losses.ipynb #c3b8d8d6
+@np.errstate(all="ignore")
 def infogain_from_probabilities_grad(
     probabilities: ArrayLike,
     labels: ArrayLike,
@@ -612,6 +641,4 @@ def infogain_from_probabilities_grad(
     array([[ 0.    , -1.3333]])
     """
     batch, h = _enter_probabilities(probabilities, labels, H, axis, ignore_label, normalization)
-    with np.errstate(divide="ignore"):
-        grad = np.divide(-h, batch.rows * batch.n, out=np.zeros_like(batch.rows), where=h != 0)
-    return _leave(grad, batch)
+    return _leave(np.divide(-h, batch.rows, out=np.zeros_like(batch.rows), where=h != 0), batch)

@@ -260,8 +260,7 @@ def test_masked_class_with_positive_weight_has_infinite_loss(dtype):
 def test_spread_beyond_the_largest_float_needs_no_weight():
     largest = np.finfo(np.float32).max
     logits = np.array([[largest, -largest]], np.float32)
-    with np.errstate(over="ignore"):
-        assert softmax(logits).tolist() == [[1, 0]]
+    assert softmax(logits).tolist() == [[1, 0]]
     value, grad = infogain_value_and_grad(logits, [0], np.eye(2))
     assert value == 0 and not grad.any()
 
@@ -329,6 +328,85 @@ def test_from_probabilities(dtype):
             close(p * (dP - (p * dP).sum(axis, keepdims=True)), grad, dtype, 10)
 
 
+@dtypes
+@pytest.mark.parametrize("height", [1, 8, 16, 34])
+def test_negative_weights_mirror_positive_ones(height, dtype):
+    """A confident row keeps its digits whichever sign its weights have."""
+    logits, H = np.array([[height, 0, 0]], dtype), np.array([[1, 0, 0]], dtype)
+    value, grad = infogain_value_and_grad(logits, [0], -H)
+    wanted, wanted_grad = infogain_value_and_grad(logits, [0], H)
+    assert value == -wanted and (grad == -wanted_grad).all()
+    np.testing.assert_allclose(value, -math.log1p(2 * math.exp(-height)), rtol=4 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_many_classes_are_added_well_along_any_axis(axis, order):
+    logits = np.full((1_000_000, 2), -math.log(10) - 0.01, np.float32)
+    logits[0] = 0
+    wanted = special.log_softmax(logits[:, 0].astype(float))
+    logits = np.array(logits if axis == 0 else logits.T, order=order)
+    for row in np.moveaxis(softmax(logits, axis=axis), axis, -1):
+        np.testing.assert_allclose(row[:2], np.exp(wanted[:2]), rtol=2e-6)
+    for row in np.moveaxis(log_softmax(logits, axis=axis), axis, -1):
+        np.testing.assert_allclose(row[:2], wanted[:2], rtol=4e-7)
+
+
+LARGEST = 2**64 - 1
+IGNORED = [(np.uint64([1, LARGEST]), LARGEST), (np.uint64([1, LARGEST]), np.uint64(LARGEST)), ([1, -1], np.int8(-1))]
+
+
+@pytest.mark.parametrize(("labels", "ignored"), IGNORED)
+def test_labels_are_compared_as_they_came(labels, ignored):
+    logits = [[0.0, 3.0], [3.0, 0.0]]
+    value, grad = infogain_value_and_grad(logits, labels, np.eye(2), ignore_label=ignored)
+    assert value == infogain(logits[:1], [1], np.eye(2)) and not grad[1].any()
+    assert infogain(logits, [0, 1], np.eye(2), ignore_label=2**70) == infogain(logits, [0, 1], np.eye(2))
+
+
+def test_losses_stand_where_their_sum_does_not_exist():
+    logits, H = [[0, -np.inf], [0, -np.inf]], np.array([[0.0, 1], [0, -1]])
+    assert infogain_losses(logits, [0, 1], H).tolist() == [np.inf, -np.inf]
+    np.testing.assert_array_equal(infogain_grad(logits, [0, 1], H, normalization="none"), [[1, -1], [-1, 1]])
+
+
+def test_rows_of_H_that_no_label_names_are_not_looked_at():
+    H = np.array([[np.nan, 0], [0, 1]])
+    assert infogain([[0, -np.inf]], [1], H) == np.inf
+    assert infogain([[0, -np.inf], [0, 0]], [1, 7], H, ignore_label=7) == np.inf
+    assert infogain([[0, -np.inf]] * 2, [0, 0], [[1e308, 1e308]]) == np.inf  # a mean of two: no sum overflows
+    assert infogain_from_probabilities([[1, 0]], [1], H) == np.inf
+    assert infogain_from_probabilities_grad([[1, 0.5]], [1], H).tolist() == [[0, -2]]
+
+
+@pytest.mark.parametrize("bad", [[np.inf, 1], [np.nan, 1], [1, np.nan], [-np.inf, -np.inf]])
+@pytest.mark.parametrize("others", [0, 1, 40])
+def test_logits_without_a_softmax_are_refused_whatever_they_weigh(bad, others):
+    logits = np.array([[1.0, 2.0]] * others + [bad])
+    for function in (infogain, infogain_grad, infogain_losses):
+        with pytest.raises(ValueError, match="logits: expected"):
+            function(logits, [0] * others + [1], [[1, 0], [0, 0]])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_lone_class_is_looked_at(bad):
+    with pytest.raises(ValueError, match="logits: expected"):
+        infogain([[bad]], [0], [[0.0]])
+
+
+def test_probabilities_of_ignored_samples_are_not_looked_at():
+    P = np.array([[0.25, 0.75], [np.nan, -1]])
+    assert infogain_from_probabilities(P, [0, 9], np.eye(2), ignore_label=9) == math.log(4)
+    assert infogain_from_probabilities_grad(P, [0, 9], np.eye(2), ignore_label=9).tolist() == [[-4, 0], [0, 0]]
+
+
+def test_from_probabilities_does_not_overflow_on_the_way():
+    huge = np.full((4, 1), 1e308)
+    assert infogain_from_probabilities_grad(huge, [0] * 4, [[1e308]]).tolist() == [[-0.25]] * 4
+    value = infogain_from_probabilities(np.full((4, 1), math.exp(-1)), [0] * 4, [[1e308]])
+    np.testing.assert_allclose(value, 1e308, rtol=1e-15)
+
+
 def test_from_probabilities_at_zero():
     p = np.array([[0.0, 1.0, 0.0]])
     assert infogain_from_probabilities(p, [0], [[0, 1, 0]]) == 0
@@ -390,10 +468,47 @@ BAD = [
     ),
     (ValueError, "H: expected finite numbers, got nan at [1, 1]", X, Y, np.diag([1, NAN, 1]), {}),
     (ValueError, "H: expected finite numbers, got inf at [0, 0]", X, Y, np.diag([INF, 1, 1]), {}),
-    (ValueError, "row sums of H: expected finite numbers, got inf at [0]", X, Y, np.full((3, 3), 1.7e308), {}),
     (
         ValueError,
-        "H: expected weights of one sign, or 0, where logits are -inf (else the loss is inf - inf), "
+        "H: expected rows that do not overflow when they are added up in float64, got the row [1.7e+308 1.7e+308",
+        X,
+        Y,
+        np.full((3, 3), 1.7e308),
+        {"normalization": "none"},
+    ),
+    (
+        ValueError,
+        "H: expected rows that do not overflow when they are added up in float64, got the row [ 1.e+308  1.e+308 -1.e",
+        X[:1],
+        Y[:1],
+        [[1e308, 1e308, -1e308]],
+        {},
+    ),
+    (TypeError, "labels: expected a plain array, got a masked array", X, np.ma.masked_array(Y, [0, 1]), I3, {}),
+    (TypeError, "ignore_label: expected an integer, got 'a'", X, Y, I3, {"ignore_label": "a"}),
+    (TypeError, "ignore_label: expected an integer, got nan", X, Y, I3, {"ignore_label": NAN}),
+    (TypeError, "ignore_label: expected an integer, got 1.0", X, Y, I3, {"ignore_label": 1.0}),
+    (TypeError, "ignore_label: expected an integer, got True", X, Y, I3, {"ignore_label": True}),
+    (TypeError, "ignore_label: expected an integer, got [0, 1]", X, Y, I3, {"ignore_label": [0, 1]}),
+    (
+        ValueError,
+        "logits: expected an array, or lists that make one, got lists of different lengths",
+        [[1, 2], [3]],
+        Y,
+        I3,
+        {},
+    ),
+    (
+        ValueError,
+        "labels: expected an array, or lists that make one, got lists of different lengths",
+        X,
+        [[0], 1],
+        I3,
+        {},
+    ),
+    (
+        ValueError,
+        "H: expected weights of one sign, or 0, where terms of the loss are infinite (else it is inf - inf), "
         "got the row [ 1. -1.  0.]",
         [[-INF, -INF, 0]],
         [0],
@@ -424,6 +539,22 @@ def test_bad_input_is_named(error, message, logits, labels, H, options):
         assert str(raised.value).startswith(message)
 
 
+def test_a_total_that_does_not_exist_is_refused():
+    H = [[0, 1.0], [0, -1]]
+    message = "H: expected weights with which the losses have a sum, got a sum of inf - inf"
+    for function in (infogain, infogain_value_and_grad):
+        with pytest.raises(ValueError) as raised:
+            function([[0, -INF]] * 2, [0, 1], H)
+        assert str(raised.value) == message
+    with pytest.raises(ValueError) as raised:
+        infogain_from_probabilities([[1, 0]] * 2, [0, 1], H)
+    assert str(raised.value) == message
+    message = "H: expected weights of one sign, or 0, where terms of the loss are infinite (else it is inf - inf)"
+    with pytest.raises(ValueError) as raised:
+        infogain_from_probabilities([[0.0, 0]], [0], [[1.0, -1]])
+    assert str(raised.value) == f"{message}, got the row [ 1. -1.]"
+
+
 @pytest.mark.parametrize("function", [softmax, log_softmax])
 def test_bad_logits_are_named(function):
     for logits, message in (
@@ -432,6 +563,7 @@ def test_bad_logits_are_named(function):
         ([[0, 1], [-INF, -INF]], "logits: expected a number above -inf along axis 1, got -inf at [1]"),
         (1.0, "logits: expected at least one dimension, the classes, got a single number"),
         (np.empty((2, 0)), "logits: expected at least one class along axis 1, got shape (2, 0)"),
+        ([[1, 2], [3]], "logits: expected an array, or lists that make one, got lists of different lengths"),
     ):
         with pytest.raises(ValueError) as raised:
             function(logits)
@@ -449,14 +581,23 @@ def test_bad_probabilities_are_named():
 
 
 @pytest.mark.filterwarnings("error")
-def test_right_answers_come_without_warnings():
+@pytest.mark.parametrize("state", ["warn", "raise"])
+def test_right_answers_come_without_warnings(state):
     extreme = np.array([[1e5, -1e5, -np.inf]], np.float32)
-    infogain_value_and_grad(extreme, [0], np.eye(3))
-    infogain_value_and_grad(extreme, [2], np.eye(3))
-    softmax(extreme)
-    log_softmax(extreme)
-    infogain_from_probabilities([[0, 1]], [0], np.eye(2))
-    infogain_from_probabilities_grad([[0, 1]], [0], np.eye(2))
+    with np.errstate(all=state):
+        infogain_value_and_grad(extreme, [0], np.eye(3))
+        infogain_value_and_grad(extreme, [2], np.eye(3))
+        infogain_value_and_grad(extreme, [1], [[1e300, 0, 0], [1, 0, 0]])  # H becomes float32, and the first row inf
+        assert infogain_losses([[1e308, 0]] * 2, [1, 1], np.eye(2)).tolist() == [1e308, 1e308]
+        softmax(extreme)
+        log_softmax(extreme)
+        assert softmax([1e308, -1e308]).tolist() == [1, 0]
+        assert log_softmax([1e308, -1e308]).tolist() == [0, -np.inf]
+        infogain_from_probabilities([[0, 1]], [0], np.eye(2))
+        infogain_from_probabilities_grad([[0, 1]], [0], np.eye(2))
+        assert infogain_from_probabilities([[5e-324, 1]], [0], [[1e308, 0]]) == np.inf
+        assert infogain_from_probabilities_grad([[1e-308, 1]], [0], [[1e308, 0]]).tolist() == [[-np.inf, 0]]
+        assert infogain_from_probabilities_grad([[1e308, 1]], [0], [[1e-308, 0]]).tolist() == [[0, 0]]
 
 
 def test_numpy_buffer_is_left_as_it_was():
