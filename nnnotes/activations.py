@@ -12,21 +12,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._validation import FLOATS, Interval, as_numbers, finite, no_nan, positive, within
+from ._validation import FLOATS, Interval, as_numbers, finite, no_nan, normal, positive, within
 
 # %% auto #0
 __all__ = ['Formula', 'tanh', 'logistic', 'relu', 'softplus', 'identity', 'Saturation', 'Activation', 'scaled_tanh', 'leaky_relu']
 
 # %% ../nbs/02_activations.ipynb #7790d431
-def _input(x, analytic: bool) -> np.ndarray:
-    """`x` as numbers without NaN; complex ones, which must be finite, only where the function is analytic."""
+def _input(x, analytic: bool, factors: dict[str, float]) -> np.ndarray:
+    """`x` as numbers without NaN, fit for the factors; complex ones, finite, only where the function is analytic."""
     x = as_numbers("x", x, complex_too=analytic)
+    normal(factors, x.dtype)
     return finite("x", x) if np.iscomplexobj(x) else no_nan("x", x)
 
 # %% ../nbs/02_activations.ipynb #73fa3700
-def _output(y, interval: Interval, analytic: bool) -> np.ndarray:
-    """`y` as numbers in the interval, or complex numbers where the function is analytic."""
+def _output(y, interval: Interval, analytic: bool, factors: dict[str, float]) -> np.ndarray:
+    """`y` as numbers in the interval, fit for the factors, or complex ones where the function is analytic."""
     y = as_numbers("y", y, complex_too=analytic)
+    normal(factors, y.dtype)
     return finite("y", y) if np.iscomplexobj(y) else within("y", y, interval)
 
 # %% ../nbs/02_activations.ipynb #b935da89
@@ -57,6 +59,18 @@ def _ends(low: Decimal, high: Decimal, dtype: np.dtype) -> tuple[float, float]:
     """The floats of this dtype at two thresholds, or next to them on the outside."""
     return 0.0 - _first_from(-low, dtype), _first_from(high, dtype)
 
+# %% ../nbs/02_activations.ipynb #5c0e73a0
+def _float_type(dtype, factors: dict[str, float]) -> np.dtype:
+    """`dtype` as float32 or float64; an error if it is neither, or not fit for the factors."""
+    try:
+        found = np.dtype(dtype)
+    except (TypeError, ValueError):
+        raise TypeError(f"dtype: expected float32 or float64, got {dtype!r}") from None
+    if found not in FLOATS:
+        raise TypeError(f"dtype: expected float32 or float64, got {found}")
+    normal(factors, found)
+    return found
+
 # %% ../nbs/02_activations.ipynb #70b3e4c8
 Formula = Callable[[np.ndarray], np.ndarray]
 
@@ -74,6 +88,18 @@ class _Formulas:
     _second_derivative: Formula
     _inverse: Formula
     _saturation: Callable[[np.dtype], tuple]
+
+    def __repr__(self) -> str:
+        return self.name
+
+    @property
+    def __name__(self) -> str:
+        return self.name
+
+    @property
+    def _factors(self) -> dict[str, float]:
+        """The parameters, and products of them, by which the formulas multiply."""
+        return {}
 
 # %% ../nbs/02_activations.ipynb #fc8facc9
 class Activation(_Formulas):
@@ -99,7 +125,7 @@ class Activation(_Formulas):
     TypeError
         If an argument is not an array of numbers of these kinds.
     ValueError
-        If an input is NaN, or an output lies outside of the range.
+        If an input is NaN, an output lies outside of the range, or the dtype cannot hold the parameters.
 
     Examples
     --------
@@ -110,33 +136,31 @@ class Activation(_Formulas):
     ['softplus']
     """
 
-    def __repr__(self) -> str:
-        return self.name
-
-    @property
-    def __name__(self) -> str:
-        return self.name
-
+    @np.errstate(over="ignore", under="ignore")
     def __call__(self, x) -> np.ndarray:
         """The value at each input."""
-        return self._value(_input(x, self.analytic))
+        return self._value(_input(x, self.analytic, self._factors))
 
+    @np.errstate(over="ignore", under="ignore")
     def derivative(self, x) -> np.ndarray:
         """The first derivative at each input; at a kink the slope on its left."""
-        return self._derivative(_input(x, self.analytic))
+        return self._derivative(_input(x, self.analytic, self._factors))
 
+    @np.errstate(over="ignore", under="ignore")
     def derivative_from_output(self, y) -> np.ndarray:
         """The first derivative where the output is `y`, which lies in the range or at its ends."""
         border = replace(self.range, closed=(True, True))
-        return self._derivative_from_output(_output(y, border, self.analytic))
+        return self._derivative_from_output(_output(y, border, self.analytic, self._factors))
 
+    @np.errstate(over="ignore", under="ignore")
     def second_derivative(self, x) -> np.ndarray:
         """The second derivative at each input; at a kink zero."""
-        return self._second_derivative(_input(x, self.analytic))
+        return self._second_derivative(_input(x, self.analytic, self._factors))
 
+    @np.errstate(over="ignore", under="ignore")
     def inverse(self, y) -> np.ndarray:
         """The input at which the output is `y`; an error outside of the range, or where there are several."""
-        return self._inverse(_output(y, self.range, self.analytic))
+        return self._inverse(_output(y, self.range, self.analytic, self._factors))
 
     def preimage(self, y) -> tuple[np.ndarray, np.ndarray]:
         """All inputs at which the output is `y`: the lower and upper ends of closed intervals."""
@@ -145,10 +169,8 @@ class Activation(_Formulas):
 
     def saturation(self, dtype=np.float64) -> Saturation:
         """From which inputs on value and derivative are flat in this dtype, if rounded correctly."""
-        dtype = np.dtype(dtype)
-        if dtype not in FLOATS:
-            raise TypeError(f"dtype: expected float32 or float64, got {dtype}")
-        with localcontext(prec=60):
+        dtype = _float_type(dtype, self._factors)
+        with localcontext(prec=60), np.errstate(over="ignore"):
             value, derivative = (_ends(low, high, dtype) for low, high in self._saturation(dtype))
         return Saturation(value, derivative)
 
@@ -218,24 +240,29 @@ class _ScaledTanh(Activation):
     a: float
     b: float
 
+    @property
+    def _factors(self):
+        return {"a": self.a, "b": self.b, "a b": self.a * self.b, "a b²": self.a * self.b * self.b}
+
     def _value(self, x):
         return self.a * np.tanh(_scaled(self.b, x))
 
     def _derivative(self, x):
         q = _decay(_scaled(self.b, x))
-        return _over_square(4 * self.a * self.b * q * q, q * q)
+        return self.a * self.b * q * _over_square(4 * q, q * q)
 
     def _derivative_from_output(self, y):
-        return self.b / self.a * (self.a - y) * (self.a + y)
+        u = np.maximum(y, -y)
+        return 2 * ((self.a - u) / self.a * (self.b * (self.a / 2 + u / 2)))
 
     def _second_derivative(self, x):
-        return -2 * self.b * np.tanh(_scaled(self.b, x)) * self._derivative(x)
+        return -2 * np.tanh(_scaled(self.b, x)) * (self.b * self._derivative(x))
 
     def _inverse(self, y):
         if np.iscomplexobj(y):
             return np.arctanh(y / self.a) / self.b
         u = np.abs(y)
-        return np.copysign(np.log1p(2 * u / (self.a - u)) / (2 * self.b), y)
+        return np.copysign(np.log1p(2 * (u / (self.a - u))) / (2 * self.b), y)
 
     def _saturation(self, dtype):
         a, b = (Decimal(float(dtype.type(parameter))) for parameter in (self.a, self.b))
@@ -263,7 +290,8 @@ def scaled_tanh(a: float = 1.7159, b: float = 2 / 3) -> Activation:
     Raises
     ------
     ValueError
-        If `a` or `b` is not a positive finite number.
+        If `a` or `b` is not a positive finite number; when called, if a, b, ab or ab² is not a normal number of
+        the dtype of the data.
 
     Notes
     -----
@@ -360,15 +388,15 @@ class _ReLU(Activation):
         return self._derivative(y)
 
     def _second_derivative(self, x):
-        return np.zeros_like(x)
+        return np.zeros_like(x)[()]
 
     def _inverse(self, y):
         raise ValueError("relu has no inverse, it is 0 for all x <= 0; preimage(y) gives all inputs")
 
     def preimage(self, y) -> tuple[np.ndarray, np.ndarray]:
         """All inputs at which the output is `y`: the lower and upper ends of closed intervals."""
-        y = _output(y, self.range, self.analytic)
-        return np.where(y > 0, y, y.dtype.type(-np.inf)), np.maximum(y, 0)
+        y = _output(y, self.range, self.analytic, self._factors)
+        return np.where(y > 0, y, y.dtype.type(-np.inf))[()], np.maximum(y, 0)
 
     def _saturation(self, dtype):
         return (0, np.inf), (0, np.inf)
@@ -387,17 +415,21 @@ class _LeakyReLU(Activation):
     kinks = (0.0,)
     analytic = False
 
+    @property
+    def _factors(self):
+        return {"slope": self.slope}
+
     def _value(self, x):
         return np.maximum(x, 0) + self.slope * np.minimum(x, 0)
 
     def _derivative(self, x):
-        return np.where(x > 0, x.dtype.type(1), self.slope)
+        return np.where(x > 0, x.dtype.type(1), self.slope)[()]
 
     def _derivative_from_output(self, y):
         return self._derivative(y)
 
     def _second_derivative(self, x):
-        return np.zeros_like(x)
+        return np.zeros_like(x)[()]
 
     def _inverse(self, y):
         return np.maximum(y, 0) + np.minimum(y, 0) / self.slope
@@ -421,7 +453,8 @@ def leaky_relu(slope: float) -> Activation:
     Raises
     ------
     ValueError
-        If `slope` is not a positive finite number.
+        If `slope` is not a positive finite number; when called, if it is not a normal number of the dtype of
+        the data.
 
     Examples
     --------
@@ -495,13 +528,13 @@ class _Identity(Activation):
         return +x
 
     def _derivative(self, x):
-        return np.ones_like(x)
+        return np.ones_like(x)[()]
 
     def _derivative_from_output(self, y):
-        return np.ones_like(y)
+        return np.ones_like(y)[()]
 
     def _second_derivative(self, x):
-        return np.zeros_like(x)
+        return np.zeros_like(x)[()]
 
     def _inverse(self, y):
         return +y

@@ -264,6 +264,7 @@ def test_kinks():
 
 
 COMPLEX_TOO = "float32, float64, complex64, complex128"
+RAGGED = "expected an array, or lists that make one, got lists of different lengths"
 SAID = [
     (lambda: tanh([0.0, np.nan]), ValueError, "x: expected numbers without NaN, got nan at [1]"),
     (lambda: tanh.derivative(np.nan), ValueError, "x: expected numbers without NaN, got nan"),
@@ -287,6 +288,9 @@ SAID = [
     (lambda: scaled_tanh(1, np.inf), ValueError, "b: expected a positive finite number, got inf"),
     (lambda: scaled_tanh([1, 2]), ValueError, "a: expected 0 dimensions, got shape (2,)"),
     (lambda: leaky_relu(0), ValueError, "slope: expected a positive finite number, got 0.0"),
+    (lambda: tanh([[1, 2], [3]]), ValueError, f"x: {RAGGED}"),
+    (lambda: tanh.inverse([[0.5], 0]), ValueError, f"y: {RAGGED}"),
+    (lambda: tanh.saturation("blah"), TypeError, "dtype: expected float32 or float64, got 'blah'"),
     (lambda: tanh.saturation(np.float16), TypeError, "dtype: expected float32 or float64, got float16"),
 ]
 
@@ -305,6 +309,88 @@ def test_a_saturated_output_has_a_derivative_but_no_inverse(dtype):
     assert (f.derivative_from_output(y) == 0).all()
     with pytest.raises(ValueError, match=r"y: expected numbers in \(-1.7159, 1.7159\)"):
         f.inverse(y)
+
+
+EXTREME = [(1e308, 1.0), (1e200, 1e50), (1e-30, 1e30), (1e-150, 1e150), (2.3e-308, 1e154), (1.7e308, 1.0), (1e-300, 10)]
+
+
+@pytest.mark.parametrize("a, b", [*EXTREME, (1.7159, 2 / 3)])
+def test_parameters_of_any_size_give_right_answers(a, b):
+    """Wherever a, b, ab and ab² are normal numbers, nothing in between overflows or loses digits."""
+    f = scaled_tanh(a, b)
+    t = np.array([-0.9999, -0.9, -0.5, -1e-3, 0, 1e-3, 0.5, 0.9, 0.9999])
+    y, x = a * t, np.arctanh(t) / b
+    A, B = arb(float(a)), arb(float(b))
+    value, slope, bend = curve(f)
+    with np.errstate(all="raise", under="ignore"):
+        found = f(x), f.derivative(x), f.second_derivative(x), f.derivative_from_output(y), f.inverse(y)
+    exact = [[g(v) for v in exactly(x)] for g in (value, slope, bend)]
+    exact.append([B / A * (A - v) * (A + v) for v in exactly(y)])
+    exact.append([(v / A).atanh() / B for v in exactly(y)])
+    for got, true in zip(found, exact, strict=True):
+        assert ulps(got, true).max() <= 20
+
+
+def test_parameters_of_any_size_in_float32():
+    zero = np.float32([0])
+    assert scaled_tanh(1e-30, 1e30).derivative_from_output(zero).tolist() == [1]
+    assert scaled_tanh(3e38, 1.0).derivative(zero).tolist() == [np.float32(3e38)]
+
+
+PAIRS = [(1.0, 1e300, np.float32), (1e50, 1.0, np.float32), (1e-50, 1.0, np.float32), (1.0, 1e-50, np.float32),
+         (1e308, 1e308, np.float64), (1e-308, 1e-308, np.float64), (1e-200, 1e-200, np.float64),
+         (1.0, 1e-20, np.float32), (1e-30, 1e-10, np.float32), (5e-324, 1.0, np.float64)]  # fmt: skip
+
+
+@pytest.mark.parametrize("a, b, dtype", PAIRS)
+def test_parameters_that_the_dtype_cannot_hold_are_refused(a, b, dtype):
+    f = scaled_tanh(a, b)
+    message = f"a, b, a b, a b²: expected normal numbers of {dtype.__name__}, got {a}, {b}, {a * b}, {a * b * b}"
+    zero = np.zeros(1, dtype)
+    methods = (f, f.derivative, f.second_derivative, f.derivative_from_output, f.inverse, f.preimage)
+    for call in (*(lambda m=m: m(zero) for m in methods), lambda: f.saturation(dtype)):
+        with pytest.raises(ValueError) as error:
+            call()
+        assert str(error.value) == message
+
+
+@pytest.mark.parametrize("slope, dtype", [(1e300, np.float32), (1e-300, np.float32), (5e-324, np.float64)])
+def test_a_slope_that_the_dtype_cannot_hold_is_refused(slope, dtype):
+    f = leaky_relu(slope)
+    message = f"slope: expected normal numbers of {dtype.__name__}, got {slope}"
+    methods = (f, f.derivative, f.second_derivative, f.derivative_from_output, f.inverse)
+    for call in (*(lambda m=m: m(-np.ones(1, dtype)) for m in methods), lambda: f.saturation(dtype)):
+        with pytest.raises(ValueError) as error:
+            call()
+        assert str(error.value) == message
+
+
+def test_a_point_beyond_the_largest_float_is_infinite():
+    b, a = np.float32(1.2e-38), np.float32(3e38)
+    with np.errstate(all="raise"):
+        assert scaled_tanh(a, b).saturation(np.float32).value == (-np.inf, np.inf)
+        assert leaky_relu(0.1).inverse(-1.7e308) == -np.inf
+        assert leaky_relu(10).derivative([-1.7e308]) == 10 and leaky_relu(10)(-1.7e308) == -np.inf
+
+
+@pytest.mark.parametrize("f", ALL, ids=repr)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_underflow_is_no_error(f, dtype):
+    x = np.array([-1e4, -50, -1e-30, np.finfo(dtype).smallest_subnormal, 1e-30, 50, 200, 1e4], dtype)
+    x = np.concatenate([x, np.array([0.4, 1.5], dtype) * dtype(min(f.saturation(dtype).derivative[1], 1e4))])
+    with np.errstate(all="raise"):
+        y = f(x)
+        f.derivative(x), f.second_derivative(x), f.derivative_from_output(y), f.saturation(dtype)
+        inside = y[f.range.contains(y)]
+        f.preimage(inside)
+
+
+@pytest.mark.parametrize("f", ALL, ids=repr)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_a_number_gives_a_number(f, dtype):
+    for x in (dtype(0.005), np.array(0.005, dtype)):
+        answers = [f(x), f.derivative(x), f.derivative_from_output(x), f.second_derivative(x), *f.preimage(x)]
+        assert [type(answer) for answer in answers] == [dtype] * 6
 
 
 def test_names_and_equality():
