@@ -225,10 +225,20 @@ class _Tanh(Activation):
         return np.arctanh(y)
 
     def _saturation(self, dtype):
-        return scaled_tanh(1, 1)._saturation(dtype)
+        return _tanh_saturation(1, 1, dtype)
 
 
 tanh = _Tanh()
+
+# %% ../nbs/02_activations.ipynb #5c0e73a3
+def _tanh_saturation(a: float, b: float, dtype: np.dtype) -> tuple:
+    """Both ends of saturation of a tanh(b x), of the value and of the derivative."""
+    height, steepness = (Decimal(float(dtype.type(parameter))) for parameter in (a, b))
+    h = (height - Decimal(float(np.nextafter(dtype.type(a), dtype.type(0))))) / 2
+    c = Decimal(float(np.finfo(dtype).smallest_subnormal)) / (2 * height * steepness)
+    value = ((2 * height - h) / h).ln() / (2 * steepness)
+    slope = ((1 + (1 - c).sqrt()) ** 2 / c).ln() / (2 * steepness)
+    return (-value, value), (-slope, slope)
 
 # %% ../nbs/02_activations.ipynb #058209a8
 @dataclass(frozen=True, repr=False)
@@ -265,12 +275,7 @@ class _ScaledTanh(Activation):
         return np.copysign(np.log1p(2 * (u / (self.a - u))) / (2 * self.b), y)
 
     def _saturation(self, dtype):
-        a, b = (Decimal(float(dtype.type(parameter))) for parameter in (self.a, self.b))
-        h = (a - Decimal(float(np.nextafter(dtype.type(self.a), dtype.type(0))))) / 2
-        c = Decimal(float(np.finfo(dtype).smallest_subnormal)) / (2 * a * b)
-        value = ((2 * a - h) / h).ln() / (2 * b)
-        slope = ((1 + (1 - c).sqrt()) ** 2 / c).ln() / (2 * b)
-        return (-value, value), (-slope, slope)
+        return _tanh_saturation(self.a, self.b, dtype)
 
 # %% ../nbs/02_activations.ipynb #a4d5e4ea
 def scaled_tanh(a: float = 1.7159, b: float = 2 / 3) -> Activation:
