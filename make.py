@@ -30,7 +30,7 @@ def lab():
     setup()
     run(PYTHON, "tools/notebooks.py", "try", check=False)
     command = [*lab_command(ROOT), *([] if has_display() else ["--no-browser"])]
-    print("JupyterLab starts; Ctrl-C ends it.", flush=True)
+    print("JupyterLab starts; press Ctrl-C twice to end it.", flush=True)
     if os.name == "posix":
         os.chdir(ROOT)
         os.execve(command[0], command, environment())

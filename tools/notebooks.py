@@ -97,15 +97,17 @@ def refresh(path):
 
 
 def run_once(path):
-    """Execute a notebook, unless its code ran here before with the same versions."""
+    """Execute a notebook, unless its code ran here before with the same package and versions."""
+    package = [module.read_text(encoding="utf-8") for module in sorted((ROOT / "nnnotes").rglob("*.py"))]
     code = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     versions = (ROOT / "constraints.txt").read_text(encoding="utf-8")
-    mark = hashlib.sha256(json.dumps([path.name, versions, code]).encode()).hexdigest()
+    mark = hashlib.sha256(json.dumps([path.name, versions, package, code]).encode()).hexdigest()
     if RAN.exists() and mark in RAN.read_text(encoding="utf-8"):
-        return
+        return "ran before"
     execute(path)
     with RAN.open("a", encoding="utf-8") as ran:
         ran.write(mark + "\n")
+    return None
 
 
 def each(action, paths):
@@ -115,12 +117,12 @@ def each(action, paths):
         print(f"{path.relative_to(ROOT).as_posix():36}", end=" ", flush=True)
         start = time.perf_counter()
         try:
-            action(path)
+            said = action(path)
         except NotebookFailed as failure:
             failed += 1
             print(f"failed\n{failure}", flush=True)
         else:
-            print(f"{time.perf_counter() - start:5.1f} s", flush=True)
+            print(said or f"{time.perf_counter() - start:5.1f} s", flush=True)
     return failed
 
 
