@@ -110,6 +110,9 @@ export function near(value, limit) {
   return minus(value.toFixed(gap > 0 ? Math.min(6, Math.max(2, Math.ceil(-Math.log10(gap)))) : 2));
 }
 
+/** A number without zeros at its end, for parameters: 1, 0.9, 1.7159. */
+export const short = (value, digits = 4) => minus(String(Number(value.toFixed(digits)) + 0));
+
 export const percent = (part) => (part > 0 && part < 0.005 ? "under 1\u00a0%" : `${Math.round(100 * part)}\u00a0%`);
 
 // ---- handles ----
@@ -164,6 +167,7 @@ export function handle(model, parent, { label, className = "", knob = "round", a
     group.classed("nn-grabbed", false);
   };
   node.addEventListener("pointerdown", (event) => start(event, at()));
+  node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false }); // else the page may scroll
   node.addEventListener("pointermove", (event) => {
     if (!offset) return;
     const pointer = place(event);
@@ -202,6 +206,14 @@ export function textWidth(text, font) {
     widths.set(key, ruler.measureText(text).width);
   }
   return widths.get(key);
+}
+
+/** Boxes around the pieces of a line through these points, for labels to keep clear of. */
+export function along(points, pad = 3) {
+  return points.slice(1).map(([x1, y1], i) => {
+    const [x0, y0] = points[i];
+    return { x0: Math.min(x0, x1) - pad, x1: Math.max(x0, x1) + pad, y0: Math.min(y0, y1) - pad, y1: Math.max(y0, y1) + pad };
+  });
 }
 
 const apart = (p, q) => p.x1 < q.x0 || q.x1 < p.x0 || p.y1 < q.y0 || q.y1 < p.y0;

@@ -3,7 +3,7 @@ import { axisBottom, axisLeft } from "d3-axis";
 import { scaleLinear } from "d3-scale";
 import { area, line } from "d3-shape";
 import {
-  arrow, buttons, choice, clamp, debounce, formulas, glide, grab, handle, has, keyed, labels, mount, near, num, put, sentence,
+  along, arrow, buttons, choice, clamp, debounce, formulas, glide, grab, handle, has, keyed, labels, mount, near, num, put, sentence, short,
 } from "./common.js"; // prettier-ignore
 
 // Layout. The axis of x is drawn ten times finer between -NEAR and NEAR; the rest holds the asymptotes only.
@@ -26,7 +26,7 @@ function view(model, F, root) {
   const get = (name) => model.get(name);
   const { ranges, steps, presets, bits } = get("_setup");
   const value = (x) => F.scaled_tanh(get("a"), get("b"), x);
-  const slope = (x) => F.scaled_tanh_derivative(get("a"), get("b"), x);
+  const slope = (x) => F.slope(get("a"), get("b"), x);
   const overlays = {
     none: null,
     slope: (x) => F.thread_slope(get("a"), get("b"), x),
@@ -93,17 +93,17 @@ function view(model, F, root) {
   const handles = [
     handle(model, svg, trait("a", {
       label: "Height a of the curve", className: "c-mute", knob: "tall", axis: "y",
-      at: () => ({ x: box.x0, y: y(get("a")) }), drag: (to) => set("a", y.invert(to.y)), words: () => `a ${num(get("a"), 4)}`,
+      at: () => ({ x: box.x0, y: y(get("a")) }), drag: (to) => set("a", y.invert(to.y)), words: () => `a ${short(get("a"))}`,
     })),
     handle(model, svg, trait("b", {
       label: "Steepness b, by the slope at zero", className: "c-mute", knob: "tall", axis: "y",
       at: () => ({ x: x(0), y: g(slope(0)) }), drag: (to) => set("b", g.invert(to.y) / get("a")),
-      words: () => `b ${num(get("b"), 4)}, slope at zero ${num(slope(0))}`,
+      words: () => `b ${short(get("b"))}, slope at zero ${num(slope(0))}`,
     })),
     handle(model, svg, trait("target", {
       label: "Target t", className: "c-target", knob: "tall", axis: "y",
       at: () => ({ x: box.x1, y: y(get("target")) }), drag: (to) => set("target", y.invert(to.y)),
-      words: () => `target ${num(get("target"), 4)}`,
+      words: () => `target ${short(get("target"))}`,
     })),
     handle(model, svg, trait("x", {
       label: "Input x", className: "c-f",
@@ -129,13 +129,13 @@ function view(model, F, root) {
   const redraw = [
     choice(side.node(), model, "overlay", "The thread\u2019s derivatives", [
       { value: "none", label: "none" },
-      { value: "slope", label: "without the square: <span class=\"i\">ab</span>\u2009(1 \u2212 tanh <span class=\"i\">bx</span>)", className: "c-wrong" },
+      { value: "slope", label: "no square: <span class=\"i\">ab</span>\u2009(1 \u2212 tanh <span class=\"i\">bx</span>)", className: "c-wrong" },
       { value: "factor", label: "from the output: <span class=\"i\">b</span>\u2009(<span class=\"i\">a</span> \u2212 <span class=\"i\">f</span>\u2009\u00b2)", className: "c-wrong" },
     ]),
     ...Object.entries(presets).map(([name, items]) =>
       buttons(side.node(), name, items, ({ values }) => glide(model, values), ({ values }) => has(model, values))),
   ]; // prettier-ignore
-  root.append("p").attr("class", "nn-help").text("Drag a knob, or Tab to it: arrow keys move it, Shift with an arrow moves it ten times as far, Home and End go to the ends.");
+  figure.append("p").attr("class", "nn-help").text("Drag a knob, or Tab to it: arrow keys move it, Shift with an arrow moves it ten times as far, Home and End go to the ends.");
 
   // ---- the question for the kernel: how many steps would training take? ----
   const question = () => [get("x"), get("target"), get("a"), get("b"), get("rate")].join();
@@ -147,9 +147,11 @@ function view(model, F, root) {
     }
   }, 250);
   let asked = null;
-  const answered = (message) => {
-    if (message.kind !== "steps") return;
-    counted.html(message.text).classed("nn-stale", false);
+  const answered = (answer) => {
+    if (answer.kind !== "steps") return;
+    const steps = (count) => (count === null ? `more than ${num(answer.limit)}` : num(count, 0));
+    counted.classed("nn-stale", false).html(`Gradient descent at rate ${short(answer.rate)} takes <strong>${steps(answer.here)} steps</strong> `
+      + `to come within ${short(answer.close)} of the target; from input 0 it takes ${steps(answer.rest)}.`);
   };
   model.on("msg:custom", answered);
 
@@ -157,6 +159,7 @@ function view(model, F, root) {
     const wide = width >= 760;
     root.classed("nn-wide", wide);
     const W = wide ? width - SIDE : width;
+    figure.style("width", `${W}px`);
     const heights = wide ? HEIGHTS.wide : HEIGHTS.narrow;
     const left = 40;
     const right = W - (W < 480 ? 48 : 60);
@@ -178,7 +181,7 @@ function view(model, F, root) {
     const inner = W < 480 ? [-4, 0, 4] : [-6, -4, -2, 0, 2, 4, 6];
     const ends = [-30, -15, 15, 30];
     axes.x.attr("transform", `translate(0,${bottom2})`);
-    axes.x.call(axisBottom(x).tickValues([...ends, ...inner].filter((v) => W >= 480 || Math.abs(v) !== 15)).tickSizeOuter(0).tickFormat((v) => num(v, 0)));
+    axes.x.call(axisBottom(x).tickValues([...ends, ...inner].filter((v) => W >= 640 || Math.abs(v) !== 15)).tickSizeOuter(0).tickFormat((v) => num(v, 0)));
     axes.f.attr("transform", `translate(${left},0)`).call(axisLeft(y).tickValues([-2, -1, 0, 1, 2]).tickSizeOuter(0).tickFormat((v) => num(v, 0)));
     axes.slope.attr("transform", `translate(${left},0)`).call(axisLeft(g).tickValues([-1, 0, 1, 2]).tickSizeOuter(0).tickFormat((v) => num(v, 0)));
     zero.attr("d", `M${left},${y(0)}H${right}M${left},${g(0)}H${right}M${x(0)},${top}V${bottom}M${x(0)},${top2}V${bottom2}`);
@@ -194,15 +197,17 @@ function view(model, F, root) {
     const [a, b, xv, t, overlay] = ["a", "b", "x", "target", "overlay"].map(get);
     const o = value(xv);
     const s = slope(xv);
-    const d = F.delta(a, b, xv, t);
+    const d = F.delta(t, o, s);
     const peak = slope(0);
     const untrue = overlays[overlay];
     const w = untrue?.(xv);
+    const wd = untrue ? F.delta(t, o, w) : 0;
     const thresholds = { float32: F.saturates_from(Math.fround(a), Math.fround(b), bits.float32), float64: F.saturates_from(a, b, bits.float64) };
-    const now = { a, b, x: xv, t, o, s, d, peak, overlay, w, thresholds };
+    const now = { a, x: xv, t, o, s, d, slow: F.times_slower(b, xv), overlay, w, thresholds };
 
     // curves
     const { x0: left, x1: right, y0: top, y1: bottom } = box;
+    const narrow = right - left < 400;
     const inner = Array.from({ length: SAMPLES + 1 }, (_, i) => NEAR * ((2 * i) / SAMPLES - 1));
     const points = [ranges.x[0], (ranges.x[0] - NEAR) / 2, ...inner, (ranges.x[1] + NEAR) / 2, ranges.x[1]];
     const drawn = (f, scale) => line(x, (v) => clamp(scale(f(v)), [-1e4, 1e4]))(points);
@@ -218,8 +223,8 @@ function view(model, F, root) {
     // the point, its error, and what is left of it
     const X = x(xv);
     const O = y(o);
-    const end = clamp(y(o + d), [top - 6, bottom + 6]);
-    const wrongEnd = untrue ? clamp(y(o + (t - o) * w), [top - 6, bottom + 6]) : O;
+    const end = clamp(y(o + d), [top + 3, bottom - 3]);
+    const wrongEnd = untrue ? clamp(y(o + wd), [top + 3, bottom - 3]) : O;
     hair.attr("d", `M${X},${top}V${below.y1}`);
     error.attr("d", `M${X},${O}V${y(t)}`);
     delta.attr("d", arrow(X, O, X, end));
@@ -234,30 +239,39 @@ function view(model, F, root) {
       const seen = from < ranges.x[1];
       bar.attr("d", seen ? `M${left},${row}H${x(-from)}M${x(from)},${row}H${right}` : null);
       bar.classed("nn-on", Math.abs(xv) >= from);
-      text.text(`${name}: exactly a from x = ${num(from, 1)}${seen ? "" : " \u2192"}`);
+      text.text(`${name}${narrow ? ": f = a" : " rounds f to a"} from x = ${num(from, 1)}${seen ? "" : " \u2192"}`);
       text.attr("text-anchor", "end").attr("x", seen ? x(from) - 6 : right).classed("nn-on", Math.abs(xv) >= from);
     });
 
-    // labels
-    const knob = { x0: X - 10, x1: X + 10, y0: O - 10, y1: O + 10 };
-    const around = (px, py, dy = 0) => [[px + 14, py + dy], [px - 14, py + dy, "end"]];
+    // labels, which keep clear of the lines and of each other
+    const knob = { x0: X - 12, x1: X + 12, y0: O - 12, y1: O + 12 };
     const middle = (p, q) => (p + q) / 2;
-    upper.clear([knob, { x0: X - 1, x1: X + 1, y0: Math.min(O, y(t)), y1: Math.max(O, y(t)) }]);
+    const beside = (px, ...rows) => rows.flatMap((row) => [[px + 14, row], [px - 14, row, "end"]]);
+    const across = (row) => along([[left, row], [right, row]], 1);
+    const traced = (f, scale) => along(points.map((v) => [x(v), scale(f(v))]));
+    const stem = along([[X, O], [X, y(t)]], 1);
+    const broad = untrue ? along([[X, O], [X, wrongEnd]], 12) : [];
+    upper.clear([knob, ...stem, ...broad, ...traced(value, y), ...across(y(t)), ...(t ? across(y(-t)) : []), ...across(y(a)), ...across(y(-a))]);
     upper.put(words.delta, `\u03b4 = ${num(d)}`, deltaPlaces(X, O, end, t >= o));
-    upper.put(words.error, `error ${num(t - o)}`, Math.abs(y(t) - O) < 30 ? [] : [...around(X, middle(O, y(t))), ...around(X, middle(O, y(t)), 22), ...around(X, middle(O, y(t)), -22)]);
-    upper.put(words.wrong, untrue && Math.abs(wrongEnd - O) > 12 ? `the thread\u2019s ${num((t - o) * w)}` : "", [...around(X + Math.sign(1) * 6, wrongEnd), ...around(X, middle(O, wrongEnd)), ...around(X, wrongEnd, 18), ...around(X, wrongEnd, -18)]);
-    const line0 = (v) => [[left + 12, y(v) - 10], [left + 12, y(v) + 11], [right - 12, y(v) - 10, "end"], [right - 12, y(v) + 11, "end"]];
-    upper.put(words.a, `a = ${num(a, 4)}`, line0(a));
-    upper.put(words.other, Math.abs(t) > 0.12 ? `the other target ${num(-t)}` : "", [...line0(-t).reverse(), [x(0) + 10, y(-t) + 11], [x(0) - 10, y(-t) - 10, "end"]]);
-    words.target.attr("x", right + 12).attr("y", y(t) + 4).text(`t = ${num(t)}`);
+    const long = Math.abs(y(t) - O) > 40;
+    const errorPlaces = beside(X, ...[0.5, 0.4, 0.6, 0.3, 0.7].map((part) => O + part * (y(t) - O)));
+    upper.put(words.error, long ? `error ${num(t - o)}` : "", errorPlaces) || upper.put(words.error, long ? num(t - o) : "", errorPlaces);
+    const wrongPlaces = beside(X, wrongEnd, middle(O, wrongEnd), wrongEnd + 18, wrongEnd - 18, wrongEnd + 36, wrongEnd - 36);
+    upper.put(words.wrong, untrue && Math.abs(wrongEnd - O) > 12 ? `the thread\u2019s ${num(wd)}` : "", wrongPlaces);
+    const line0 = (v) => [[left + 12, y(v) - 11], [left + 12, y(v) + 11], [right - 12, y(v) - 11, "end"], [right - 12, y(v) + 11, "end"]];
+    upper.put(words.a, `a = ${short(a)}`, line0(a));
+    upper.put(words.other, Math.abs(t) > 0.12 ? `the other target ${short(-t)}` : "", line0(-t).reverse());
+    words.target.attr("x", right + 16).attr("y", y(t) + 4).text(narrow ? short(t, 2) : `t = ${short(t, 2)}`);
     const sDot = { x0: X - 6, x1: X + 6, y0: g(s) - 6, y1: g(s) + 6 };
-    const peakKnob = { x0: x(0) - 10, x1: x(0) + 10, y0: g(peak) - 10, y1: g(peak) + 10 };
-    lower.clear([sDot, peakKnob]);
-    const outward = xv >= 0 ? around : (px, py, dy) => around(px, py, dy).reverse();
-    lower.put(words.slope, num(s), [...outward(X, g(s), -10), ...outward(X, g(s), -26), ...outward(X, g(s), 12)]);
-    lower.put(words.wrongSlope, untrue ? num(w) : "", untrue ? [...outward(X, g(w), -10), ...outward(X, g(w), 12), ...outward(X, g(w), -26), ...outward(X, g(w), 26)] : []);
-    lower.put(words.b, `b = ${num(b, 4)}`, [[x(0) + 14, g(peak) - 12], [x(0) - 14, g(peak) - 12, "end"], [x(0) + 16, g(peak) + 2], [x(0) - 16, g(peak) + 2, "end"]]);
-    lower.put(words.uphill, overlay === "factor" && a > 1 ? "below zero: uphill" : "", [[x(0), g(-0.55), "middle"], [x(0), g(-0.8), "middle"], [right - 8, g(-0.8), "end"], [left + 8, g(-0.8)]]);
+    const peakKnob = { x0: x(0) - 12, x1: x(0) + 12, y0: g(peak) - 12, y1: g(peak) + 12 };
+    lower.clear([sDot, peakKnob, ...traced(slope, g), ...(untrue ? traced(untrue, g) : [])]);
+    const outward = (px, ...rows) => rows.flatMap((row) => beside(px, row).sort((p, q) => (q[0] - p[0]) * (xv < 0 ? -1 : 1)));
+    const around = (row) => outward(X, row - 12, row + 12, row - 24, row + 24, row - 36, row + 36);
+    lower.put(words.slope, num(s), around(g(s)));
+    lower.put(words.wrongSlope, untrue ? num(w) : "", untrue ? around(g(w)) : []);
+    lower.put(words.b, `b = ${short(b)}`, [12, 0, -12, -24].flatMap((up) => beside(x(0), g(peak) - up)));
+    const sunk = [-0.4, -0.25, -0.55, -0.7].flatMap((v) => [[x(0), g(v), "middle"], [right - 8, g(v), "end"], [left + 8, g(v)]]);
+    lower.put(words.uphill, overlay === "factor" && a > 1 ? "below zero: uphill" : "", sunk);
 
     for (const each of handles) each.draw();
     for (const each of redraw) each();
@@ -280,29 +294,29 @@ function view(model, F, root) {
 
 /** f rises, so that above to the left of a point on it, and below to the right, there is always room. */
 function deltaPlaces(X, O, end, up) {
-  const tip = Math.abs(end - O) > 26 ? (O + end) / 2 : up ? O - 18 : O + 18;
-  const sides = up ? [[X - 14, tip, "end"], [X + 14, tip]] : [[X + 14, tip], [X - 14, tip, "end"]];
-  return [...sides, ...sides.map(([px, , anchor]) => [px, up ? O - 22 : O + 22, anchor]), [X, up ? O + 22 : O - 22, "middle"], ...sides.map(([px, , anchor]) => [px, up ? O + 22 : O - 22, anchor])];
+  const tip = Math.abs(end - O) > 26 ? (O + end) / 2 : up ? O - 19 : O + 19;
+  const sides = up ? [[-14, "end"], [14, "start"]] : [[14, "start"], [-14, "end"]];
+  const rows = [tip, up ? O - 24 : O + 24, up ? O + 24 : O - 24, up ? O - 40 : O + 40, up ? O + 40 : O - 40];
+  return rows.flatMap((row) => sides.map(([dx, anchor]) => [X + dx, row, anchor]));
 }
 
 /** What one sees, in a sentence that is true at every setting. */
-function told({ a, x, t, o, s, d, peak, overlay, w, thresholds }) {
+function told({ a, x, t, o, s, d, slow, overlay, w, thresholds }) {
   const colour = (className, text) => `<b class="${className}">${text}</b>`;
-  const slow = peak / s;
   const speed = slow < 1.05 ? "as fast as it can" : `<strong>${num(slow, slow < 10 ? 1 : 0)} times slower</strong> than at 0`;
   const parts = [`At output ${colour("c-f", near(o, a))} the slope is ${colour("c-slope", num(s, 3))}: this weight moves ${speed}.`];
 
   const left = `${colour("c-delta", `\u03b4 = ${num(d)}`)}`;
   const exact = Object.keys(thresholds).find((name) => Math.abs(x) >= thresholds[name]);
-  if (Math.abs(x) >= thresholds.float64) parts.push(`Floats have reached the end: even in float64 the output is exactly ${num(Math.sign(x) * a, 4)}, and a slope computed from it is exactly 0.`);
-  else if (exact) parts.push(`In ${exact} the output is exactly ${num(Math.sign(x) * a, 4)} already, and a slope computed from it is exactly 0.`);
-  else if (Math.abs(t - o) < 0.02) parts.push(`The target ${colour("c-target", num(t))} is reached: nothing is left to learn.`);
+  if (Math.abs(x) >= thresholds.float64) parts.push(`Floats have reached the end: even in float64 the output is exactly ${short(Math.sign(x) * a)}, and a slope computed from it is exactly 0.`);
+  else if (exact) parts.push(`In ${exact} the output is exactly ${short(Math.sign(x) * a)} already, and a slope computed from it is exactly 0.`);
+  else if (Math.abs(t - o) < 0.02) parts.push(`The target ${colour("c-target", short(t))} is reached: nothing is left to learn.`);
   else if (t * o < 0 && slow > 10) parts.push(`It is saturated on the wrong side: of the error ${colour("c-target", num(t - o))} only ${left} gets through.`);
-  else if (Math.abs(t) >= a - 1e-9 && t * o >= 0) parts.push(`The target ${colour("c-target", num(t, 4))} lies ${Math.abs(t) - a < 5e-5 ? "on the asymptote" : "beyond the asymptote"}: no input reaches it, and the closer the output comes, the slower it moves.`);
+  else if (Math.abs(t) >= a - 1e-9 && t * o >= 0) parts.push(`The target ${colour("c-target", short(t))} lies ${Math.abs(t) - a < 5e-5 ? "on the asymptote" : "beyond the asymptote"}: no input reaches it, and the closer the output comes, the slower it moves.`);
   else if (slow > 10) parts.push(`Of the error ${colour("c-target", num(t - o))} only ${left} gets through.`);
   else parts.push(`Of the error ${colour("c-target", num(t - o))} it passes on ${left}.`);
 
-  if (overlay !== "none") parts.push(compared(overlay === "slope" ? "Without the square" : "The thread\u2019s factor from the output", colour("c-wrong", num(w)), w / s));
+  if (overlay !== "none") parts.push(compared(overlay === "slope" ? "Without the square" : "By the thread\u2019s factor from the output", colour("c-wrong", num(w)), w / s));
   return parts.join(" ");
 }
 

@@ -20,7 +20,7 @@ def changed(folder, name):
     """The files below `name` that differ between the project and the copy in `folder`, or that only one has."""
 
     def contents(top):
-        paths = [path for path in (top / name).rglob("*") if path.suffix in (".py", ".ipynb")]
+        paths = [path for path in (top / name).rglob("*") if path.suffix in (".py", ".ipynb", ".js")]
         files = {path.relative_to(top).as_posix(): path.read_bytes() for path in paths}
         return {path: content for path, content in files.items() if "/." not in path}
 

@@ -43,7 +43,7 @@ def wheel(copy, tmp_path_factory):
 
 def test_wheel_holds_the_package_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    kinds = (".py", ".pyi", ".typed", ".js", ".css")
+    kinds = (".py", ".pyi", ".typed", ".js", ".css", ".txt")
     package = [path for path in (ROOT / "nnnotes").rglob("*") if path.suffix in kinds]
     info = f"nnnotes-{nnnotes.__version__}.dist-info"
     assert {name for name in names if not name.startswith(info)} == {str(path.relative_to(ROOT)) for path in package}

@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 RAN = Path(sys.prefix) / "ran.txt"  # what `try` executed here already
 TIMEOUT = 300  # seconds for one cell
 ENCRYPTED = Config(KernelManager={"transport_encryption": "auto"})  # without it each kernel warns
-STATE, VIEW = "application/vnd.jupyter.widget-state+json", "application/vnd.jupyter.widget-view+json"
+VIEW = "application/vnd.jupyter.widget-view+json"
+FORMULAS = ROOT / "nnnotes/static/formulas.js"
 
 
 class NotebookFailed(Exception):
@@ -44,7 +45,7 @@ def execute(path):
             for index, cell in enumerate(notebook.cells):
                 if cell.cell_type == "code" and not re.search(r"^#\|\s*eval:\s*false", cell.source, re.M):
                     execute_cell(client, cell, index, path)
-            client.set_widgets_metadata()
+    drop_widgets(notebook)
     return notebook
 
 
@@ -57,43 +58,33 @@ def execute_cell(client, cell, index, path):
         raise NotebookFailed(f"{path.relative_to(ROOT).as_posix()}, cell {index + 1}: {trace}") from None
 
 
-def stable_widget_ids(notebook):
-    """Number widget models in the order in which they are displayed: their random ids would change at every run."""
-    state = notebook.metadata.get("widgets", {}).get(STATE, {}).get("state", {})
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    views = [output.data for output in outputs if VIEW in output.get("data", {})]
-    order = []
-
-    def named(value):
-        return [name for name in re.findall(r"[0-9a-f]{32}", json.dumps(value)) if name in state]
-
-    def visit(value):
-        for name in named(value):
-            if name not in order:
-                order.append(name)
-                visit(state[name])
-
-    def renamed(value):
-        return json.loads(re.sub(r"[0-9a-f]{32}", lambda match: number.get(match[0], match[0]), json.dumps(value)))
-
-    visit([view[VIEW] for view in views])  # what is displayed, and what that refers to; then what links it
-    links = [name for name in state if name not in order and "LinkModel" in state[name]["model_name"]]
-    order += sorted(links, key=lambda link: [order.index(name) for name in named(state[link]) if name in order])
-    number = {name: f"{index:032x}" for index, name in enumerate(order)}
-    if state:
-        notebook.metadata.widgets[STATE]["state"] = renamed({name: state[name] for name in order})
-    for view in views:
-        view[VIEW] = renamed(view[VIEW])
+def drop_widgets(notebook):
+    """Keep no widgets: their ids and states change at every run, and a reader without a kernel has the figures."""
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if VIEW not in output.get("data", {})]
 
 
 def refresh(path):
     """Execute a notebook and store its outputs so that a second run changes no byte."""
     from nbdev.clean import nbdev_clean
 
-    notebook = execute(path)
-    stable_widget_ids(notebook)
-    nbformat.write(notebook, path)
+    nbformat.write(execute(path), path)
     nbdev_clean(str(path))
+    write_formulas()
+
+
+def write_formulas():
+    """Collect what the chapters print for the browser, from their stored outputs."""
+    printed = []
+    for path in sorted((ROOT / "nbs").glob("[0-9]*.ipynb")):
+        cells = nbformat.read(path, as_version=4).cells
+        data = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
+        texts = [kinds["text/markdown"] for kinds in data if "text/markdown" in kinds]
+        fences = [text for text in texts if text.startswith(f"```javascript\n// Printed by SymPy in nbs/{path.name}.")]
+        printed += [text.removeprefix("```javascript\n").removesuffix("```") for text in fences]
+    FORMULAS.write_text("\n".join(printed), encoding="utf-8")
 
 
 def run_once(path):
@@ -127,12 +118,13 @@ def each(action, paths):
 
 
 def export():
-    """Write the package from the notebooks, and clean their metadata."""
+    """Write the package and the browser's formulas from the notebooks, and clean their metadata."""
     from nbdev.clean import nbdev_clean
     from nbdev.doclinks import nbdev_export
 
     nbdev_export()
     nbdev_clean()
+    write_formulas()
 
 
 def main(verb, *names):

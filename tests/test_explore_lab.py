@@ -1,0 +1,93 @@
+"""The explorations in a real JupyterLab: hand, keyboard, a slider and Python move one picture, and nothing else."""
+import pytest
+from conftest import PANEL, SHOTS, run_all
+from test_explore_page import faults
+
+CELLS = f"{PANEL} .jp-Notebook .jp-Cell"
+
+
+@pytest.fixture
+def notebook(lab, page, request):
+    """A notebook of nbs/explore/, run from top to bottom."""
+    name = request.param
+    run_all(page, lab, f"explore/{name}")
+    yield page
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SHOTS / f"lab_{name}.png")
+    assert page.trouble == []
+
+
+def value(handle):
+    """Where a handle is."""
+    return float(handle.get_attribute("aria-valuenow"))
+
+
+def in_view(page, text):
+    """The cell with this code, scrolled until JupyterLab has drawn the exploration below it."""
+    cell = page.locator(CELLS, has=page.locator(".jp-InputArea-editor", has_text=text)).first
+    cell.scroll_into_view_if_needed()
+    cell.locator(".nnotes .nn-says").scroll_into_view_if_needed()
+    return cell
+
+
+def run_cell(page, code):
+    """Run code in a new cell at the end of the notebook."""
+    page.locator(CELLS).last.locator(".jp-InputPrompt").click()
+    page.keyboard.press("b")
+    page.keyboard.press("Enter")
+    page.keyboard.insert_text(code)
+    page.keyboard.press("Shift+Enter")
+    page.locator("#jp-main-statusbar", has_text="| Idle").wait_for()
+    return page.locator(CELLS, has_text=code).last.locator(".jp-OutputArea-output")
+
+
+def drag(page, handle, by, steps=10):
+    """Drag a handle to the right."""
+    box = handle.locator(".nn-knob").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + by, y, steps=steps)
+    page.mouse.up()
+    page.wait_for_timeout(100)
+
+
+def keys(page, handle, moves):
+    """Press keys on a handle; each moves it to where it should be, and none reaches JupyterLab."""
+    cells = page.locator(CELLS).count()
+    handle.focus()
+    for key, expected in moves.items():
+        page.keyboard.press(key)
+        page.wait_for_timeout(100)
+        assert value(handle) == expected, key
+    page.keyboard.press("a")  # JupyterLab's command to insert a cell
+    assert handle.evaluate("handle => handle === document.activeElement")
+    assert page.locator(CELLS).count() == cells
+
+
+@pytest.mark.parametrize("notebook", ["saturation"], indirect=True)
+def test_saturation(notebook):
+    page = notebook
+    cell = in_view(page, "neuron = Saturation()")
+    x, says = cell.get_by_role("slider", name="Input x"), cell.locator(".nn-says")
+    assert value(x) == -4  # as the figure above it
+    assert faults(page) == []
+    cell.locator(".nn-counted", has_text="2\u202f033 steps").wait_for()  # the kernel's answer
+    keys(page, x, {"ArrowRight": -3.9, "Shift+ArrowLeft": -4.9, "Home": -32, "End": 32})
+    page.keyboard.press("Home")
+    said = says.inner_text()
+    drag(page, x, 200)
+    assert -6 < value(x) < 0 and says.inner_text() != said
+    assert float(run_cell(page, "print(neuron.x)").inner_text()) == pytest.approx(value(x), rel=1e-5)
+
+    run_cell(page, "second.x, second.target = -2.5, 0.5")
+    below = in_view(page, "VBox([slider, second])")
+    x, target = (below.locator(f"[aria-label='{label}']") for label in ("Input x", "Target t"))
+    assert (value(x), value(target)) == (-2.5, 0.5)
+    below.locator(".widget-readout", has_text="\u22122.50").wait_for()
+    below.locator(".noUi-handle").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(200)
+    assert value(x) == -2.4
+    above = in_view(page, "second = Saturation(")
+    assert value(above.get_by_role("slider", name="Input x")) == -2.4
