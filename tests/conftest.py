@@ -21,7 +21,7 @@ OPTIONS = (
     "--disable-background-networking --disable-component-update --disable-sync"
 )
 PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
-PROMPTS = f"[...document.querySelectorAll('{PANEL} .jp-CodeCell .jp-InputPrompt')]"
+PROMPTS = f"[...document.querySelectorAll('{PANEL} .jp-CodeCell .jp-InputPrompt:not(.jp-Placeholder-prompt)')]"
 ALL_RAN = f"() => {PROMPTS}.every(prompt => /[0-9]/.test(prompt.textContent))"  # neither [ ] nor [*] is left
 
 
