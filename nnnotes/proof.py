@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ try:
     import sympy as sp
 
     from nnnotes.engine import checks
-    from nnnotes.engine.call import Call, choose_point
+    from nnnotes.engine.call import Call, choose_point, mapped, name_of, rebuilt, unchanged
     from nnnotes.engine.checks import ProofError
     from nnnotes.engine.field import Field
     from nnnotes.engine.trace import Leak, Trace, Traced, Undecided, exact_numpy
@@ -70,10 +71,13 @@ class Proof:
         Its name.
     sizes : dict
         The shape of every array of symbols by name; ``()`` for a single symbol.
-    branch : str
-        How many comparisons the code made, and with which constants.
+    conditions : dict of str
+        "branch": the comparisons that the code made where they are few, else how many, and with which constants;
+        "formula's branch": those of a `Max`, `Abs` or `Piecewise` in the formula;
+        "assumed": what the symbols are declared to be, and the signs on which logarithms and roots relied.
+        What there is none of is left out.
     certainty : str
-        "exact", or "up to probability 2^-k".
+        "exact", or what an engine that is not says about itself.
     dtypes : tuple of str
         The dtypes whose runs took the same path and gave the same values within rounding.
     referee : bool
@@ -82,15 +86,20 @@ class Proof:
 
     function: str
     sizes: dict[str, tuple[int, ...]]
-    branch: str
+    conditions: dict[str, str]
     certainty: str
     dtypes: tuple[str, ...]
     referee: bool = False
 
+    @property
+    def branch(self) -> str:
+        """The comparisons that the code made."""
+        return self.conditions["branch"]
+
     def rows(self) -> dict[str, str]:
         """The report, row by row."""
         sizes = ", ".join(f"{name} {shape}" if shape else f"{name} a number" for name, shape in self.sizes.items())
-        rows = {"sizes": sizes, "branch": self.branch, "decision": self.certainty}
+        rows = {"sizes": sizes, **self.conditions, "decision": self.certainty}
         rows |= {"referee": "SymPy decides the same"} if self.referee else {}
         return rows | {"same path": ", ".join((*self.dtypes, "proof"))}
 
@@ -145,7 +154,7 @@ def prove(
     seed : int
         For the values that are drawn.
     thresholds : sequence of numbers
-        The constants, other than zero, that the code compares with.
+        The constants, other than zero, that the code or the formula compares with.
     referee : bool
         Whether SymPy shall decide once more, independently. For the smallest sizes: it is slow.
 
@@ -169,8 +178,9 @@ def prove(
 
     Notes
     -----
-    What is proved is an identity of formulas in real arithmetic, at these sizes, on this branch. Rounding is not
-    part of it: see `ulp_error`.
+    What is proved is an identity of formulas in real arithmetic, at these sizes, on this branch: the one that the
+    code took and the one that the formula took, where the signs are as assumed. Rounding is not part of it: see
+    `ulp_error`.
 
     Examples
     --------
@@ -189,13 +199,14 @@ def prove(
     run = checks.traced(call, values, engine)
     checks.check_constants(run, thresholds)
     checks.decide(run, checks.with_formula(run, formula))
-    for dtype in DTYPES:
-        checks.check_values(run, checks.on_floats(run, dtype), dtype)
+    checks.check_constants(run, thresholds, of_formula=True)
+    for place, dtype in product([run, *checks.another(run)], DTYPES):
+        checks.check_values(place, checks.on_floats(place, dtype), dtype)
     if referee:
         checks.ask_referee(call, values, formula)
     sizes = {name: entries.shape for name, entries in call.groups.items()}
     names = tuple(dtype.__name__ for dtype in DTYPES)
-    return Proof(call.name, sizes, checks.branch_text(run.decisions), _certainty(engine), names, referee)
+    return Proof(call.name, sizes, checks.conditions(run), _certainty(engine), names, referee)
 
 # %% ../nbs/01_proof.ipynb #7eff370f
 def refute(function: Callable, formula: Any, *args: Any, **kwargs: Any) -> ProofError | Leak:
@@ -231,18 +242,27 @@ def refute(function: Callable, formula: Any, *args: Any, **kwargs: Any) -> Proof
 
 # %% ../nbs/01_proof.ipynb #d05b30d3
 def _change_floats(change: Callable[[Any], Any], argument: Any) -> Any:
-    """The argument with `change` applied to every float and float array in it."""
-    if isinstance(argument, dict):
-        return {key: _change_floats(change, value) for key, value in argument.items()}
-    if isinstance(argument, (list, tuple)):
-        return type(argument)([_change_floats(change, part) for part in argument])
-    is_float = isinstance(argument, float | np.floating | np.ndarray) and np.asarray(argument).dtype.kind == "f"
-    return change(argument) if is_float else argument
+    """The argument with `change` applied to every float and float array in it; other arrays are copied."""
+
+    def changed(part: Any) -> Any:
+        is_float = isinstance(part, float | np.floating | np.ndarray) and np.asarray(part).dtype.kind == "f"
+        return change(part) if is_float else part.copy() if isinstance(part, np.ndarray) else part
+
+    return rebuilt(changed, argument)
+
+# %% ../nbs/01_proof.ipynb #002856e3
+def _called(function: Callable, args: list, kwargs: dict) -> Any:
+    """What the function returns; a `ProofError` if it writes to its arguments."""
+    kept = mapped(lambda part: part, [args, kwargs])
+    result = function(*args, **kwargs)
+    if not unchanged([args, kwargs], kept):
+        raise ProofError(f"{name_of(function)} writes to its arguments", {})
+    return result
 
 # %% ../nbs/01_proof.ipynb #ab03404c
-def _attempt(function: Callable, args: tuple, kwargs: dict, precision: int) -> Any:
-    """The function on exact floats, with so many bits."""
-    trace = Trace(precision=precision)
+def _attempt(function: Callable, args: tuple, kwargs: dict, precision: int, ties: bool = False) -> Any:
+    """The function on exact floats, with so many bits; `ties` as in a `Trace`."""
+    trace = Trace(precision=precision, ties=ties)
 
     def exact(value: Any) -> Any:
         if not isinstance(value, np.ndarray):
@@ -253,7 +273,10 @@ def _attempt(function: Callable, args: tuple, kwargs: dict, precision: int) -> A
         return numbers
 
     with exact_numpy():
-        return function(*_change_floats(exact, list(args)), **_change_floats(exact, kwargs))
+        result = _called(function, *_change_floats(exact, [list(args), kwargs]))
+    if trace.leaked:
+        raise trace.leaked
+    return result
 
 # %% ../nbs/01_proof.ipynb #30e55b72
 def _outputs(result: Any) -> list[np.ndarray]:
@@ -289,6 +312,14 @@ def oracle(function: Callable, *args: Any, digits: int = 50, **kwargs: Any) -> A
     ------
     TypeError
         If there is no float in the arguments; integers are taken for labels.
+    ProofError
+        If the function writes to its arguments.
+    Undecided
+        If a comparison, or the side of an edge, needs more digits than there are.
+
+    Notes
+    -----
+    The sign of a zero is not kept. A NaN compares as in Python, so that a `max` over it may answer another number.
 
     Examples
     --------
@@ -296,6 +327,8 @@ def oracle(function: Callable, *args: Any, digits: int = 50, **kwargs: Any) -> A
     >>> oracle(np.exp, np.array([1.0, -1000.0]))
     array([<2.71828182845905>, <5.07595889754946e-435>], dtype=object)
     """
+    if not isinstance(digits, int) or digits < 1:
+        raise expected("digits", "a positive integer", digits)
     bits = math.ceil(digits * math.log2(10))
     floats: list = []
     _change_floats(floats.append, [args, kwargs])
@@ -309,7 +342,7 @@ def oracle(function: Callable, *args: Any, digits: int = 50, **kwargs: Any) -> A
             continue
         if _accurate(result, bits):
             return result
-    return _attempt(function, args, kwargs, last)
+    return _attempt(function, args, kwargs, last, ties=True)
 
 # %% ../nbs/01_proof.ipynb #4fcef25b
 def _ulp(got: float, true: Any, size: float, dtype: type) -> float:
@@ -402,8 +435,8 @@ def ulp_error(function: Callable, *args: Any, dtype: type = np.float64, scale: A
     def rounded(value: Any) -> Any:
         return value.astype(dtype) if isinstance(value, np.ndarray) else dtype(value)
 
-    args, kwargs = _change_floats(rounded, list(args)), _change_floats(rounded, kwargs)
-    got, true = _outputs(function(*args, **kwargs)), _outputs(oracle(function, *args, **kwargs))
+    args, kwargs = _change_floats(rounded, [list(args), kwargs])
+    got, true = _outputs(_called(function, list(args), kwargs)), _outputs(oracle(function, *args, **kwargs))
     scales = scale if isinstance(scale, (tuple, list)) and len(got) > 1 else [scale] * len(got)
     each = [_ulps(*parts, dtype) for parts in zip(got, true, scales, strict=True)]
     errors = each[0] if len(each) == 1 else np.concatenate([part.ravel() for part in each])

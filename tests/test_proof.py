@@ -1,6 +1,8 @@
 """Each guard of `prove` both ways: a right function passes, a wrong variant is refuted, and for the right reason."""
 import functools
 import math
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 import sympy as sp
 
 from nnnotes.engine import checks
+from nnnotes.engine.call import Call, choose_point
 from nnnotes.engine.trace import Traced, evaluate
 from nnnotes.proof import Leak, Proof, ProofError, Undecided, prove, refute, symbols
 
@@ -44,7 +47,8 @@ def test_report():
     report = prove(logsumexp, LOGSUM, V)
     assert isinstance(report, Proof)
     assert (report.function, report.sizes, report.certainty) == ("logsumexp", {"v": (3,)}, "exact")
-    assert report.branch == "2 comparisons" and report.dtypes == ("float32", "float64") and not report.referee
+    assert report.branch == "v_0 >= v_1 is True; v_0 >= v_2 is True" and not report.referee
+    assert report.dtypes == ("float32", "float64")
     assert repr(report) == repr(prove(logsumexp, LOGSUM, V)) and "second" not in repr(report)
     assert "`logsumexp`" in report._repr_markdown_()
 
@@ -228,7 +232,7 @@ def test_constants_have_to_be_declared():
 
 
 def test_zero_need_not_be_declared():
-    assert prove(lambda x: abs(x), X, X, point={"x": 1}).branch == "1 comparison, with 0"
+    assert prove(lambda x: abs(x), X, X, point={"x": 1}).branch == "x >= 0 is True"
 
 
 # the same path
@@ -449,17 +453,199 @@ def test_all_runs_start_from_the_same_numbers():
     seen = []
     prove(lambda x: seen.append(x) or x, X, X, point={"x": 0.1})
     numbers = {float(x.number) if isinstance(x, Traced) else float(x) for x in seen}
-    assert numbers == {float(np.float32(0.1))}
+    assert numbers == {float(np.float32(0.1)), -2 * float(np.float32(0.1))}
 
 
 def test_seeds_differ():
-    seen = []
-    for seed in range(3):
-        prove(lambda x: seen.append(x) or x, X, X, seed=seed)
-    assert len({float(x) for x in seen if isinstance(x, np.float32)}) == 3
+    calls = [Call(np.exp, (X,), {})] * 3
+    assert len({choose_point(call, seed=seed)[X] for seed, call in enumerate(calls)}) == 3
 
 
 def test_symbols():
     assert symbols("x", 2, 3).shape == (2, 3) and symbols("x", 2, 3)[1, 2] == sp.Symbol("x_1_2", real=True)
     assert symbols("a") == sp.Symbol("a", real=True)
     assert symbols("p", 1, positive=True)[0].is_positive
+
+
+# the formula's own branches, and signs that are assumed
+
+
+@pytest.mark.parametrize(
+    ("function", "formula", "point", "constant"),
+    [
+        (lambda x: x, sp.Max(X, -100), 1, -100),
+        (lambda x: x, sp.Piecewise((X, X < 50), (0, True)), 1, 50),
+        (lambda x: x, 7 + abs(X - 7), 8, 7),
+        (lambda x: 0 * x, sp.KroneckerDelta(X, 3), 1, 3),
+    ],
+)
+def test_constants_of_the_formula_have_to_be_declared(function, formula, point, constant):
+    point = {"x": point}
+    assert f"the formula compares with {constant};" in said(function, formula, X, point=point)
+    report = prove(function, formula, X, point=point, thresholds=(constant,))
+    assert report.branch == "only the formula's" and str(abs(constant)) in report.conditions["formula's branch"]
+
+
+def test_the_branch_of_the_formula_is_reported():
+    clipped, point = [sp.Max(s, 0) for s in V], {"v": [1, 2, 3]}
+    report = prove(lambda v: v, clipped, V, point=point)
+    assert report.conditions["formula's branch"] == "v_0 > 0 is True; v_1 > 0 is True; v_2 > 0 is True"
+    assert "no comparisons" not in repr(report) and "formula's branch" in report._repr_markdown_()
+    both = prove(lambda v: np.maximum(v, 0), clipped, V, point=point)
+    assert both.branch == "v_0 >= 0 is True; v_1 >= 0 is True; v_2 >= 0 is True"
+    assert "formula's branch" not in prove(logsumexp, LOGSUM, V).conditions
+
+
+def test_signs_that_roots_and_logarithms_assume_are_reported():
+    assert prove(lambda x: np.sqrt(x * x), X, X, point={"x": 2}).conditions["assumed"] == "x > 0"
+    assert prove(lambda x: -np.sqrt(x * x), X, X, point={"x": -2}).conditions["assumed"] == "-x > 0"
+    assert "x > 0" in repr(prove(lambda x: 2 * np.log(x), sp.log(X * X), X, point={"x": 2}))
+    assert "assumed" not in prove(lambda x: np.log(x), sp.log(X), X, point={"x": 2}).conditions
+    p = sp.Symbol("p", positive=True)
+    for function in (lambda p: np.sqrt(p * p), lambda p: p):
+        assert prove(function, abs(p), p).conditions["assumed"] == "p positive"
+
+
+def test_a_counterexample_keeps_the_assumed_signs():
+    wrong = refute(lambda x: np.sqrt(x * x) * (x - 1) * (x - 2), 0 * X, X, point={"x": 5})
+    assert wrong.rows["at"] == "x = 1/2"  # at -1 it differs too, but there the root is -x
+    assert wrong.rows["assumed"] == "x > 0"
+
+
+# constants that hide in a difference
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x if x - 100 < 0 else 0 * x,
+        lambda x: x if x > 0 * x - 100 else 0 * x,
+        lambda x: x if 2 * x - 1 < x + 99 else 0 * x,
+        lambda x: x if np.exp(x) < 100 + 0 * x else 0 * x,
+        lambda x: x if 100 - x > 0 else 0 * x,
+        lambda x: x if x - 99 < 1 else 0 * x,
+        lambda x: x if x * x + 1 < 101 else 0 * x,
+        lambda x: x if np.exp(x) - 100 < 0 else 0 * x,
+        lambda x: x if 100 - np.sqrt(x) > 0 * x else 0 * x,
+        lambda x: x if np.sqrt(x) + x < 100 else 0 * x,
+    ],
+)
+def test_hidden_thresholds(function):
+    text = said(function, X, X, point={"x": 1})
+    assert "compares with 100;" in text or "compares with -100;" in text
+    assert prove(function, X, X, point={"x": 1}, thresholds=(100, -100))
+
+
+def test_conditions_are_printed_where_they_are_few():
+    report = prove(lambda x: x if x - 100 < 0 else 0 * x, X, X, point={"x": 1}, thresholds=100)
+    assert report.branch == "x - 100 < 0 is True"
+    assert prove(lambda v: abs(v) + 0 * v.max(), V, V, point={"v": [1, 2, 3]}).branch == "5 comparisons, with 0"
+
+
+# what a function may not do behind the back of a proof
+
+
+def swallowed_in_a_thread(x):
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(float, x).exception()
+    return x
+
+
+def swallowed(x):
+    try:
+        float(x)
+    except BaseException:  # noqa: S110
+        pass
+    return x
+
+
+@pytest.mark.parametrize("function", [swallowed, swallowed_in_a_thread])
+def test_a_leak_that_is_swallowed_counts(function):
+    with pytest.raises(Leak, match=r"float\(\) of a traced number"):
+        prove(function, X, X)
+
+
+def test_a_leak_in_a_thread_from_before():
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(int).result()
+        with pytest.raises(Leak):
+            prove(lambda x: (pool.submit(float, x).exception(), x)[1], X, X)
+
+
+def test_the_recorder_is_not_switched_off():
+    def blind(v):
+        sys.settrace(None)
+        return v if v.dtype == object else -v
+
+    with pytest.raises(RuntimeError, match="a tracer of its own"):
+        prove(blind, V, V)
+
+
+def test_threads_are_followed():
+    def in_a_thread(function, v):
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(function, v).result()
+
+    assert prove(lambda v: in_a_thread(np.exp, v), list(map(sp.exp, V)), V)
+    assert "another path" in said(lambda v: in_a_thread(lambda w: w if w.dtype == object else w + 0, v), V, V)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: np.logical_and(1, x),
+        lambda x: np.logical_or(x, 0),
+        lambda x: np.logical_and.reduce(np.stack([1 + 0 * x, x])),
+    ],
+)
+def test_truth_is_no_number(function):
+    assert "lost the formula" in said(function, X, X, point={"x": 1})
+
+
+def test_truth_in_floats_is_no_number():
+    ones = {4: np.isfinite, 8: lambda v: [1, 1, 1]}
+    call = Call(lambda v: ones[v.dtype.itemsize](v), (V,), {})
+    run = checks.traced(call, choose_point(call))
+    with pytest.raises(ProofError, match="result\\[0\\] differs"):
+        checks.check_values(run, call.function(np.ones(3, np.float32)), np.float32)
+
+
+def test_a_clamp_in_c_for_one_dtype():
+    clips = {4: functools.partial(np.clip, a_min=-4, a_max=4), 8: np.positive}
+    text = said(lambda v: clips[v.dtype.itemsize](v), V, V)
+    assert "in float32 is not what was proved" in text and "proof" in text
+
+
+def test_an_absolute_value_for_floats_only():
+    by_kind = {"O": np.positive, "f": np.abs}
+    assert "at         x = -" in said(lambda x: by_kind[np.asarray(x).dtype.kind](x), X, X, point={"x": 3})
+
+
+def longer(x, options):
+    options["more"] = 1
+    return x
+
+
+def shorter(x, options):
+    options.pop("some")
+    return x
+
+
+@pytest.mark.parametrize("function", [longer, shorter])
+def test_options_are_left_alone(function):
+    assert "writes to its argument options" in said(function, X, X, {"some": 1})
+
+
+def test_shapes_are_left_alone():
+    def reshaped(v):
+        v.resize((1, 3), refcheck=False)
+        return v[0]
+
+    assert "writes to its argument v" in said(reshaped, V, V)
+
+
+def test_a_counterexample_is_shrunk_beside_comparisons_with_infinity():
+    def wrong(v):
+        return np.where(v > -np.inf, v * v, 0)
+
+    assert refute(wrong, V, V).rows["at"] == "v = [-1, 0, 0]"

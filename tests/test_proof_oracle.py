@@ -1,12 +1,14 @@
 """The oracle and the error in ulp: against mpmath, at the edges of the floats, for any structure of results."""
 import math
+from collections import namedtuple
 
 import mpmath
 import numpy as np
 import pytest
 
+from nnnotes.engine.checks import ProofError
 from nnnotes.engine.trace import Traced
-from nnnotes.proof import UlpError, oracle, ulp_error
+from nnnotes.proof import Leak, UlpError, oracle, ulp_error
 
 DTYPES = (np.float32, np.float64)
 
@@ -63,8 +65,10 @@ def test_what_is_handed_on():
 def test_arguments_are_left_alone():
     x = np.array([0.5, 2.0])
     kept = x.copy()
-    oracle(lambda x: x.__setitem__(0, 3) or x, x)
-    assert (x == kept).all()
+    for judge in (oracle, ulp_error):
+        with pytest.raises(ProofError, match="writes to its arguments"):
+            judge(lambda x: x.__setitem__(0, 3) or x, x)
+        assert (x == kept).all()
 
 
 def test_without_floats():
@@ -148,3 +152,54 @@ def test_misuse():
         ulp_error(lambda x: x if x.dtype == object else x[:1], np.ones(2))
     with pytest.raises(ValueError, match="a call with a result to judge"):
         ulp_error(np.exp, np.ones(0))
+    with pytest.raises(ValueError, match="digits: expected a positive integer"):
+        oracle(np.exp, 1.0, digits=0)
+
+
+def test_tiny_numbers_are_no_ties():
+    x = np.array([1e-60, -1e-300, 5e-324])
+    for step in (lambda x: np.where((1 + x) - 1 > 0, 1.0, 0.0), lambda x: np.where(1 + x > 1, 1.0, 0.0)):
+        assert [entry for entry in oracle(step, x)] == [1, 0, 1]
+        assert ulp_error(step, x).max > 1e15
+
+
+def test_numbers_that_are_equal_by_another_route_are_ties():
+    assert oracle(lambda x: np.where(np.exp(x) * np.exp(-x) >= 1, 1.0, 0.0), np.array([0.3])) == [1]
+
+
+def test_powers():
+    base, exponent = np.array([-2.0, 0.0, 0.0, 4.0, 0.25]), np.array([2.0, 0.0, -1.0, 0.5, -1.5])
+    with np.errstate(all="ignore"):
+        assert ulp_error(lambda x, y: x**y, base, exponent).max <= 0.5
+
+
+def test_an_exponential_of_any_size():
+    assert oracle(lambda x: np.log(np.exp(x)), 1e300).text() == "1e+300"
+
+
+def test_small_numbers_keep_their_exponent():
+    assert repr(oracle(lambda x: x, 1e-300)) == "<1e-300>" and repr(oracle(lambda x: x, 1500.0)) == "<1500>"
+
+
+def test_named_tuples():
+    pair = namedtuple("pair", "low high")
+    assert oracle(lambda p: p.low * p.high, pair(2.0, np.ones(2))).tolist() == [2, 2]
+    assert ulp_error(lambda p: p.low * p.high, pair(2.0, np.ones(2))).max == 0
+
+
+def test_reductions_of_patched_names():
+    x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    for axis in (0, 1, -1, None):
+        assert ulp_error(lambda x, axis=axis: np.logaddexp.reduce(x, axis), x).max < 2
+
+
+def test_a_leak_that_is_swallowed_counts():
+    def swallowing(x):
+        try:
+            return x * float(x)
+        except BaseException:
+            return x
+
+    assert swallowing(0.5) == 0.25
+    with pytest.raises(Leak):
+        oracle(swallowing, 0.5)

@@ -22,25 +22,35 @@ except ImportError as error:
     raise missing_extra(error, "nnnotes.engine.call") from error
 
 # %% auto #0
-__all__ = ['SIMPLEST', 'mapped', 'cleaned', 'stem', 'arrays_in', 'groups_in', 'exact_value', 'admits', 'generic_value', 'name_of',
-           'parameters_of', 'Call', 'placed', 'choose_point', 'unchanged', 'simpler', 'smallest', 'point_text']
+__all__ = ['SIMPLEST', 'rebuilt', 'mapped', 'cleaned', 'stem', 'arrays_in', 'groups_in', 'exact_value', 'admits', 'generic_value',
+           'name_of', 'parameters_of', 'Call', 'placed', 'choose_point', 'unchanged', 'simpler', 'smallest',
+           'point_text']
+
+# %% ../../nbs/engine/call.ipynb #768527f6
+def rebuilt(change: Callable[[Any], Any], argument: Any) -> Any:
+    """The argument with `change` applied to every part that is no dictionary, list or tuple."""
+    if isinstance(argument, dict):
+        return {key: rebuilt(change, value) for key, value in argument.items()}
+    if isinstance(argument, (list, tuple)):
+        parts = [rebuilt(change, part) for part in argument]
+        return type(argument)(*parts) if hasattr(argument, "_fields") else type(argument)(parts)
+    return change(argument)
 
 # %% ../../nbs/engine/call.ipynb #925f4348
 def mapped(change: Callable[[Any], Any], argument: Any, dtype: Any = object) -> Any:
     """The argument rebuilt with `change` applied to what it holds; arrays with symbols in them get `dtype`."""
-    if isinstance(argument, dict):
-        return {key: mapped(change, value, dtype) for key, value in argument.items()}
-    if isinstance(argument, (list, tuple)):
-        parts = [mapped(change, part, dtype) for part in argument]
-        return type(argument)(*parts) if hasattr(argument, "_fields") else type(argument)(parts)
-    if not isinstance(argument, np.ndarray):
-        return change(argument)
-    if argument.dtype != object:
-        return argument.copy()
-    rebuilt = np.empty(argument.shape, object)
-    for index in np.ndindex(argument.shape):
-        rebuilt[index] = change(argument[index])
-    return rebuilt.astype(dtype) if any(isinstance(entry, sp.Symbol) for entry in argument.flat) else rebuilt
+
+    def changed(part: Any) -> Any:
+        if not isinstance(part, np.ndarray):
+            return change(part)
+        if part.dtype != object:
+            return part.copy()
+        entries = np.empty(part.shape, object)
+        for index in np.ndindex(part.shape):
+            entries[index] = change(part[index])
+        return entries.astype(dtype) if any(isinstance(entry, sp.Symbol) for entry in part.flat) else entries
+
+    return rebuilt(changed, argument)
 
 # %% ../../nbs/engine/call.ipynb #cda96013
 def cleaned(name: str, argument: Any) -> Any:
@@ -212,13 +222,13 @@ def choose_point(call: Call, point: Mapping | None = None, seed: int = 0) -> dic
 def unchanged(one: Any, other: Any) -> bool:
     """Whether two fillings of the same arguments still hold the same numbers."""
     if isinstance(one, dict):
-        return all(unchanged(value, other[key]) for key, value in one.items())
+        return one.keys() == other.keys() and all(unchanged(value, other[key]) for key, value in one.items())
     if isinstance(one, (list, tuple)):
         return len(one) == len(other) and all(map(unchanged, one, other))
     if isinstance(one, np.ndarray) and one.dtype == object:
-        return all(map(unchanged, one.flat, other.flat))
+        return one.shape == np.shape(other) and all(map(unchanged, one.flat, other.flat))
     if isinstance(one, np.ndarray):
-        return one.tobytes() == other.tobytes()
+        return one.shape == np.shape(other) and one.tobytes() == other.tobytes()
     return one is other
 
 # %% ../../nbs/engine/call.ipynb #9c0c0d45

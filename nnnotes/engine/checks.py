@@ -5,15 +5,16 @@
 # %% ../../nbs/engine/checks.ipynb #4f7843f4
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._validation import expected, missing_extra
-from .call import Call, point_text, smallest, unchanged
+from .call import Call, admits, exact_value, point_text, smallest, unchanged
 from .path import Steps, parting, record
 
 try:
@@ -25,9 +26,10 @@ except ImportError as error:
     raise missing_extra(error, "nnnotes.engine.checks") from error
 
 # %% auto #0
-__all__ = ['MARGIN', 'table', 'ProofError', 'shown', 'called', 'Run', 'traced', 'branch_text', 'check_constants', 'Pair',
-           'paired', 'objects', 'expressions', 'with_formula', 'difference', 'counterexample', 'decide', 'ask_referee',
-           'on_floats', 'as_float', 'rounding', 'check_values']
+__all__ = ['FEW', 'FACTS', 'MARGIN', 'FACTORS', 'table', 'ProofError', 'shown', 'called', 'Run', 'traced', 'with_constants',
+           'branch_text', 'declared', 'assumed_text', 'conditions', 'check_constants', 'Pair', 'paired', 'objects',
+           'expressions', 'with_formula', 'difference', 'branch', 'differing', 'counterexample', 'decide',
+           'ask_referee', 'on_floats', 'as_float', 'rounding', 'check_values', 'another']
 
 # %% ../../nbs/engine/checks.ipynb #2dd640f2
 def table(title: str, rows: dict[str, str]) -> str:
@@ -90,7 +92,7 @@ def called(call: Call, numbers: dict, dtype: Any = object) -> tuple[Any, Steps]:
 # %% ../../nbs/engine/checks.ipynb #e7b6d49f
 @dataclass
 class Run:
-    """A run on traced numbers."""
+    """A run on traced numbers; `decisions` are those of the code, the trace holds those of the formula too."""
 
     call: Call
     values: dict[sp.Symbol, Fraction]
@@ -98,39 +100,90 @@ class Run:
     result: Any
     path: Steps
     decisions: tuple[Decision, ...]
+    trace: Trace
+
+    @property
+    def of_formula(self) -> tuple[Decision, ...]:
+        """The comparisons that were made after the function had returned: those of the formula."""
+        return tuple(self.trace.decisions[len(self.decisions) :])
+
+    @property
+    def assumed(self) -> list[str]:
+        """What the engine took to be positive because it is at the point, unless a symbol says so itself."""
+        engine: Any = self.trace.engine
+        known = {f"{'-' * bool(s.is_negative)}{s}" for s in self.call.symbols if s.is_positive or s.is_negative}
+        shown = (engine.show(positive) for positive in getattr(engine, "assumptions", ()))
+        return [text for text in dict.fromkeys(shown) if text not in known]
 
 # %% ../../nbs/engine/checks.ipynb #9646607b
 def traced(call: Call, values: dict, engine: Any = None, precision: int = PRECISION) -> Run:
-    """Run the call on traced numbers with these values."""
+    """Run the call on traced numbers with these values; a leak counts even if the function caught it."""
     trace = Trace(engine, precision)
     numbers = {symbol: trace.input(symbol.name, value) for symbol, value in values.items()}
     with exact_numpy():
         result, path = called(call, numbers)
-    return Run(call, values, numbers, result, path, tuple(trace.decisions))
+    if trace.leaked:
+        raise trace.leaked
+    return Run(call, values, numbers, result, path, tuple(trace.decisions), trace)
 
 # %% ../../nbs/engine/checks.ipynb #cd359287
-def branch_text(decisions: Iterable[Decision]) -> str:
-    """How many comparisons the code made, and with which constants: "6 comparisons, with 0, ±300"."""
-    made = [decision for decision in decisions if decision.by != "assumed"]
-    if not made:
-        return "no comparisons"
-    constants = {decision.constant for decision in made if decision.constant is not None}
+def with_constants(decisions: Iterable[Decision]) -> str:
+    """The constants in comparisons: ", with 0, ±300"; nothing where there are none."""
+    constants = {decision.constant for decision in decisions if decision.constant is not None}
     signed = {abs(c): "±" if c and -c in constants else "-" if c < 0 else "" for c in constants}
-    with_ = ", ".join(f"{sign}{shown(size)}" for size, sign in sorted(signed.items()))
-    return f"{len(made)} comparison{'s' * (len(made) > 1)}" + (f", with {with_}" if with_ else "")
+    listed = ", ".join(f"{sign}{shown(size)}" for size, sign in sorted(signed.items()))
+    return f", with {listed}" if listed else ""
+
+# %% ../../nbs/engine/checks.ipynb #4f929dbb
+FEW = 3
+
+
+def branch_text(decisions: Iterable[Decision]) -> str:
+    """The comparisons where they are few and short, otherwise their number and constants; empty without any."""
+    made = [decision for decision in decisions if decision.by != "assumed"]
+    conditions = list(dict.fromkeys(map(str, made)))
+    if len(conditions) <= FEW and all(side.formula() for decision in made for side in (decision.left, decision.right)):
+        return "; ".join(conditions)
+    return f"{len(made)} comparison{'s' * (len(made) > 1)}{with_constants(made)}"
+
+# %% ../../nbs/engine/checks.ipynb #47004998
+FACTS = ("positive", "negative", "nonnegative", "nonpositive", "nonzero", "integer")
+
+
+def declared(call: Call) -> list[str]:
+    """What the symbols of each group are known to be: "h positive", the first of the facts that holds for all."""
+    symbols = {name: [s for s in group.flat if isinstance(s, sp.Symbol)] for name, group in call.groups.items()}
+    known = {name: [fact for fact in FACTS if all(getattr(s, f"is_{fact}") for s in symbols[name])] for name in symbols}
+    return [f"{name} {facts[0]}" for name, facts in known.items() if facts]
+
+# %% ../../nbs/engine/checks.ipynb #f2818a17
+def assumed_text(run: Run) -> str:
+    """What the symbols are declared to be, and the signs on which the engine relied; empty where there are none."""
+    short = [f"{text} > 0" for text in run.assumed if "…" not in text][: 2 * FEW]
+    others = len(run.assumed) - len(short)
+    return "; ".join(declared(run.call) + short + [f"{others} others"] * (others > 0))
+
+# %% ../../nbs/engine/checks.ipynb #0dc2c7b5
+def conditions(run: Run) -> dict[str, str]:
+    """The rows of a report that tell on which conditions it rests."""
+    code, formula = branch_text(run.decisions), branch_text(run.of_formula)
+    rows = {"branch": code or ("only the formula's" if formula else "no comparisons")}
+    more = {"formula's branch": formula, "assumed": assumed_text(run)}
+    return rows | {name: text for name, text in more.items() if text}
 
 # %% ../../nbs/engine/checks.ipynb #3962794b
-def check_constants(run: Run, thresholds: Any) -> None:
-    """A `ProofError` if the code compared with a constant that is neither zero nor declared."""
+def check_constants(run: Run, thresholds: Any, of_formula: bool = False) -> None:
+    """A `ProofError` if the code, or the formula, compared with a constant that is neither zero nor declared."""
     listed: Any = [thresholds] if np.isscalar(thresholds) else thresholds
     declared = {Fraction(t) if isinstance(t, (int, Fraction)) else Fraction(float(t)) for t in listed}
-    compared = {decision.constant for decision in run.decisions if decision.constant is not None}
+    who, decisions = ("the formula", run.of_formula) if of_formula else (run.call.name, run.decisions)
+    compared = {decision.constant for decision in decisions if decision.constant is not None}
     undeclared = sorted(compared - declared - {0})
     if undeclared:
         names = [shown(constant) for constant in undeclared]
         declaration = f"({', '.join(names)}{',' * (len(names) == 1)})"
-        reason = f"{run.call.name} compares with {' and '.join(names)}; if that is meant, say thresholds={declaration}"
-        raise ProofError(reason, {"at": point_text(run.call, run.values), "branch": branch_text(run.decisions)})
+        reason = f"{who} compares with {' and '.join(names)}; if that is meant, say thresholds={declaration}"
+        raise ProofError(reason, {"at": point_text(run.call, run.values), **conditions(run)})
 
 # %% ../../nbs/engine/checks.ipynb #727adcce
 class Pair(NamedTuple):
@@ -194,10 +247,10 @@ def with_formula(run: Run, formula: Any) -> list[Pair]:
     return pairs
 
 # %% ../../nbs/engine/checks.ipynb #b0124ec8
-def difference(call: Call, values: dict, pair: Pair) -> tuple[Run, Traced, Traced] | None:
+def difference(call: Call, values: dict, pair: Pair, engine: Any = None) -> tuple[Run, Traced, Traced] | None:
     """The run and both sides where the pair differs at these values; None where it does not, or has no value."""
     try:
-        run = traced(call, values)
+        run = traced(call, values, engine)
         got = run.result
         for step in pair.place:
             got = np.asarray(got, dtype=object)[step] if isinstance(step, tuple) else got[step]
@@ -208,21 +261,32 @@ def difference(call: Call, values: dict, pair: Pair) -> tuple[Run, Traced, Trace
         return None
 
 # %% ../../nbs/engine/checks.ipynb #6cd289af
+def branch(run: Run) -> tuple[list, list[str]]:
+    """What two runs have in common if they are on one branch: comparisons and outcomes, and the engine's signs."""
+    decided = [(decision.relation, decision.outcome, decision.constant) for decision in run.trace.decisions]
+    return decided, list(map(str, getattr(run.trace.engine, "assumptions", ())))
+
+# %% ../../nbs/engine/checks.ipynb #af492c84
+def differing(run: Run, pair: Pair) -> Callable[[dict], tuple[Run, Traced, Traced] | None]:
+    """What `difference` says at other values, as long as they are on the branch of the run."""
+    engine = type(run.trace.engine) if run.assumed else lambda: None
+    start = difference(run.call, run.values, pair, engine())
+
+    def at(values: dict) -> tuple[Run, Traced, Traced] | None:
+        found = difference(run.call, values, pair, engine())
+        return found if start and found and branch(found[0]) == branch(start[0]) else None
+
+    return at
+
+# %% ../../nbs/engine/checks.ipynb #6df0312d
 def counterexample(run: Run, pair: Pair) -> ProofError:
     """The error for a pair that differs, at the smallest point of the same branch that was found."""
-
-    def branch(decisions: Iterable[Decision]) -> list:
-        return [(d.relation, d.outcome, d.constant) for d in decisions if d.by != "assumed"]
-
-    def fails(values: dict) -> bool:
-        found = difference(run.call, values, pair)
-        return found is not None and branch(found[0].decisions) == branch(run.decisions)
-
-    values = smallest(run.values, fails)
-    small, got, wanted = difference(run.call, values, pair) or (run, pair.got, evaluate(pair.wanted, run.numbers))
+    at = differing(run, pair)
+    values = smallest(run.values, lambda values: at(values) is not None)
+    small, got, wanted = at(values) or (run, pair.got, evaluate(pair.wanted, run.numbers))
     name = run.call.name
     rows = {"at": point_text(run.call, small.values), name: shown(got), "formula": shown(wanted)}
-    rows |= {"difference": shown(got - wanted), "branch": branch_text(small.decisions)}
+    rows |= {"difference": shown(got - wanted), **conditions(run)}
     return ProofError(f"{name} is not the formula: {pair.where} differs", rows)
 
 # %% ../../nbs/engine/checks.ipynb #d6c1368b
@@ -233,11 +297,11 @@ def decide(run: Run, pairs: list[Pair]) -> None:
         if not isinstance(pair.got, Traced) and pair.wanted.free_symbols:
             reason = f"{run.call.name} lost the formula: {pair.where} is the plain number {shown(pair.got)}"
             rows = {"at": point_text(run.call, run.values), "formula": str(pair.wanted)}
-            raise ProofError(reason, rows | {"branch": branch_text(run.decisions)})
+            raise ProofError(reason, rows | conditions(run))
         try:
             answer = verdict(pair.got, evaluate(pair.wanted, run.numbers, memo))
         except Undecided as undecided:
-            undecided.add_note(f"{pair.where} of {run.call.name}, {branch_text(run.decisions)}")
+            undecided.add_note(table(f"{pair.where} of {run.call.name}", conditions(run)))
             raise
         if answer == "different":
             raise counterexample(run, pair)
@@ -262,7 +326,7 @@ def on_floats(run: Run, dtype: type) -> Any:
     result, path = called(run.call, numbers, dtype)
     line = parting(run.path, path)
     if line and traced(run.call, run.values).path != called(run.call, numbers, dtype)[1]:
-        rows = {"after": line, "at": point_text(run.call, run.values), "branch": branch_text(run.decisions)}
+        rows = {"after": line, "at": point_text(run.call, run.values), **conditions(run)}
         raise ProofError(f"{run.call.name} takes another path in {dtype.__name__} than in the proof", rows)
     return result
 
@@ -293,9 +357,31 @@ def check_values(run: Run, result: Any, dtype: type) -> None:
     """A `ProofError` unless the float result agrees with the traced one within rounding."""
     pairs = paired(result, run.result, objects, "the proof")
     for pair, radius in zip(pairs, rounding(run, dtype), strict=True):
-        true, got, limits = as_float(pair.wanted), float(pair.got), np.finfo(dtype)
+        is_number = isinstance(pair.got, Real) and not isinstance(pair.got, bool)
+        true, got, limits = as_float(pair.wanted), float(pair.got) if is_number else np.nan, np.finfo(dtype)
         if not abs(got - true) <= MARGIN * (radius + float(limits.eps) * abs(true)) + float(limits.tiny):
-            name, rows = dtype.__name__, {"at": point_text(run.call, run.values)}
-            rows |= {name: shown(got) if shown(got) != shown(true) else repr(got), "proof": shown(pair.wanted)}
-            rows |= {"branch": branch_text(run.decisions)}
-            raise ProofError(f"{run.call.name} in {name} is not what was proved: {pair.where} differs", rows)
+            name, text = dtype.__name__, shown(got) if is_number and shown(got) != shown(true) else repr(pair.got)
+            rows = {"at": point_text(run.call, run.values), name: text, "proof": shown(pair.wanted)}
+            reason = f"{run.call.name} in {name} is not what was proved: {pair.where} differs"
+            raise ProofError(reason, rows | conditions(run))
+
+# %% ../../nbs/engine/checks.ipynb #abe357c1
+FACTORS = (-2, 2, Fraction(1, 2))
+
+
+def another(run: Run) -> Iterator[Run]:
+    """A run without an engine at a multiple of the point, on the same branch, if floats get there without overflow."""
+    for factor in FACTORS:
+        try:
+            values = {symbol: exact_value(symbol.name, factor * value) for symbol, value in run.values.items()}
+            with np.errstate(all="raise"):
+                other = traced(run.call, values)
+                results = [on_floats(other, dtype) for dtype in (np.float32, np.float64)]
+            numbers = [pair.got for result in results for pair in paired(result, run.result, objects, "the proof")]
+            if other.path != run.path or branch(other) != branch(traced(run.call, run.values)):
+                continue
+        except (Exception, Leak):
+            continue
+        if all(admits(*item) for item in values.items()) and all(map(np.isfinite, numbers)):
+            yield other
+            return

@@ -583,6 +583,17 @@ def _sqrt(field: _State, a: Element) -> Element:
         result = _mul(field, result, _power(field, factor, power // 2))
     return result
 
+# %% ../../nbs/engine/field.ipynb #96c3d41a
+def _offset(field: _State, a: Element) -> tuple[Fraction, int] | None:
+    """The constant term of a polynomial without tanh, and the sign of its leading coefficient, 0 for a constant."""
+    a = _current(field, a)
+    halved = [g.kind == "tanh" and degree for g, degree in zip(field.generators, a.numerator.degrees(), strict=False)]
+    if not a.denominator.is_constant() or any(halved):
+        return None
+    term = a.numerator[(0,) * field.context.nvars()]
+    lead = 0 if a.numerator.is_constant() else int(a.numerator.leading_coefficient())
+    return Fraction(int(term), int(a.denominator.leading_coefficient())), (lead > 0) - (lead < 0)
+
 # %% ../../nbs/engine/field.ipynb #adab7c10
 class Field(_State):
     """Formulas in exp, log, tanh and sqrt, kept in normal form.
@@ -612,7 +623,7 @@ class Field(_State):
 
     add, sub, mul, div = _add, _sub, _mul, _div
     exp, log, tanh, sqrt = _exp, _log, _tanh, _sqrt
-    constant, is_zero, number, show = _constant, _is_zero, _number, _show
+    constant, is_zero, number, show, offset = _constant, _is_zero, _number, _show, _offset
 
     def input(self, name: str, number: arb) -> Element:
         """A new generator that stands for itself; the number is its value at the point."""

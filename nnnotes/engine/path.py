@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import linecache
 import sys
+import threading
 from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
@@ -59,13 +60,18 @@ def record(function: Callable, *arguments: Any, **keywords: Any) -> tuple[Any, S
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         return step
 
-    here, before = sys._getframe(), sys.gettrace()
+    here, before, in_threads = sys._getframe(), sys.gettrace(), threading.gettrace()
     asked, here.f_trace_opcodes = here.f_trace_opcodes, True
+    threading.settrace(enter)  # type: ignore[arg-type]
     sys.settrace(enter)
     try:
-        return function(*arguments, **keywords), path
+        result = function(*arguments, **keywords)
+        if sys.gettrace() is not enter:
+            raise RuntimeError("the function sets a tracer of its own, so that its path is not known")
+        return result, path
     finally:
         sys.settrace(before)
+        threading.settrace(in_threads)  # type: ignore[arg-type]
         here.f_trace_opcodes = asked
 
 # %% ../../nbs/engine/path.ipynb #18d87b0f

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import operator
-import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,13 +26,18 @@ except ImportError as error:
     raise missing_extra(error, "nnnotes.engine.trace") from error
 
 # %% auto #0
-__all__ = ['PRECISION', 'LONGEST_DENOMINATOR', 'LARGEST_NUMERATOR', 'AGREEMENT', 'EDGES', 'LONGEST_TEXT', 'OPERATIONS', 'ATOMS',
-           'QUESTIONS', 'ELEMENTWISE', 'METHODS', 'Leak', 'Undecided', 'at_precision', 'Decision', 'Trace', 'Traced',
-           'verdict', 'evaluate', 'exact_numpy']
+__all__ = ['PRECISION', 'LONGEST_DENOMINATOR', 'LARGEST_NUMERATOR', 'AGREEMENT', 'GROWING', 'EDGES', 'LONGEST_TEXT', 'OPERATIONS',
+           'ATOMS', 'QUESTIONS', 'TRUTHS', 'ELEMENTWISE', 'METHODS', 'Leak', 'Undecided', 'at_precision', 'Decision',
+           'Trace', 'Traced', 'verdict', 'evaluate', 'exact_numpy']
 
 # %% ../../nbs/engine/trace.ipynb #5e21fd2b
 class Leak(BaseException):
     """A traced number was about to lose its formula, or an inexact constant was about to enter one."""
+
+    def __init__(self, what: str, trace: Trace | None = None) -> None:
+        super().__init__(what)
+        if trace is not None:
+            trace.leaked = self
 
 # %% ../../nbs/engine/trace.ipynb #adb91adf
 class Undecided(Exception):
@@ -74,16 +78,16 @@ LONGEST_DENOMINATOR = 1024
 LARGEST_NUMERATOR = 2**53
 
 
-def _constant(value: Any) -> Fraction:
+def _constant(value: Any, trace: Trace | None = None) -> Fraction:
     """The exact value of a constant in the code under proof."""
     if isinstance(value, (bool, np.bool_)):
-        raise Leak(f"the truth value {value} is used as a number")
+        raise Leak(f"the truth value {value} is used as a number", trace)
     if isinstance(value, (float, np.floating)) and not math.isfinite(value):
-        raise Leak(f"the constant {value!r} enters a formula")
+        raise Leak(f"the constant {value!r} enters a formula", trace)
     exact = _fraction(value)
     short = exact.denominator <= LONGEST_DENOMINATOR and abs(exact.numerator) <= LARGEST_NUMERATOR
     if isinstance(value, (float, np.floating)) and not short:
-        raise Leak(f"the float {float(value)!r} is not a short dyadic fraction: pass it as a parameter")
+        raise Leak(f"the float {float(value)!r} is not a short dyadic fraction: pass it as a parameter", trace)
     return exact
 
 # %% ../../nbs/engine/trace.ipynb #f8c099a0
@@ -113,11 +117,15 @@ class Trace:
         every float may enter, infinities and NaN too.
     precision
         Bits of the numbers.
+    ties
+        Whether numbers that agree to 30 digits count as equal where no engine decides; else they are `Undecided`.
 
     Attributes
     ----------
     decisions : list of Decision
         The comparisons, in the order in which they were made.
+    leaked : Leak or None
+        The last leak. It counts even if the code caught it, or lost it in a thread.
 
     Examples
     --------
@@ -127,10 +135,10 @@ class Trace:
     <9.03777736963078>
     """
 
-    def __init__(self, engine: Any = None, precision: int = PRECISION) -> None:
-        self.engine = engine
-        self.precision = precision
+    def __init__(self, engine: Any = None, precision: int = PRECISION, ties: bool = True) -> None:
+        self.engine, self.precision, self.ties = engine, precision, ties
         self.decisions: list[Decision] = []
+        self.leaked: Leak | None = None
 
     def input(self, name: str, value: Any) -> Traced:
         """A number with a name of its own; its value chooses the branch."""
@@ -157,7 +165,7 @@ class Trace:
             return value
         if self.engine is None:
             return Traced(self, None, _ball(value, self.precision))
-        exact = _constant(value)
+        exact = _constant(value, self)
         return Traced(self, self.engine.constant(exact), _ball(exact, self.precision))
 
     def thresholds(self) -> set[Fraction]:
@@ -169,7 +177,7 @@ def _leak(what: str) -> Callable[..., Any]:
     """A method that refuses."""
 
     def method(self: Any, *_: Any) -> Any:
-        raise Leak(f"{what} of a traced number loses its formula")
+        raise Leak(f"{what} of a traced number loses its formula", self.trace)
 
     return method
 
@@ -220,6 +228,15 @@ def _power(base: Any, exponent: int) -> Any:
     half = _power(base, exponent // 2)
     return half * half * base if exponent % 2 else half * half
 
+# %% ../../nbs/engine/trace.ipynb #97f8cfb4
+def _halves(exponent: Any) -> int | None:
+    """How many halves an exponent is; None where it is not a whole number of them."""
+    if isinstance(exponent, Traced):
+        value = float(exponent.number)
+        exponent = value if exponent.trace.engine is None and exponent.number == value else math.nan
+    double = 2 * exponent
+    return int(double) if abs(double) < LARGEST_NUMERATOR and double == int(double) else None
+
 # %% ../../nbs/engine/trace.ipynb #9dd79597
 class _Arithmetic:
     """The operators."""
@@ -244,9 +261,9 @@ class _Arithmetic:
     def __pow__(self: Any, exponent: Any) -> Any:
         if not isinstance(exponent, (Traced, Real)):
             return NotImplemented
-        if isinstance(exponent, Traced) or (2 * _fraction(exponent)).denominator != 1:
+        halves = _halves(exponent)
+        if halves is None:
             return (self.log() * exponent).exp()
-        halves = int(2 * _fraction(exponent))
         return _power(self.sqrt(), halves) if halves % 2 else _power(self, halves // 2)
 
     def __rpow__(self: Any, base: Any) -> Any:
@@ -268,9 +285,19 @@ def _order(left: Traced, right: Traced) -> tuple[int | None, str]:
     if left.number.is_nan() or right.number.is_nan():
         return None, "number"
     apart = abs(left.number - right.number) / (1 + abs(left.number))
-    if left.number == right.number or apart < AGREEMENT:
+    if left.number == right.number or (left.trace.ties and apart < AGREEMENT):
         return 0, "number"
     raise Undecided(f"too few digits are left to compare {left.text()} and {right.text()}")
+
+# %% ../../nbs/engine/trace.ipynb #1939f17f
+def _threshold(left: Traced, right: Traced, written: Fraction | None) -> Fraction | None:
+    """The constant with which the code compares: as it is written, unless the engine shows another one."""
+    offset = getattr(left.trace.engine, "offset", lambda element: None)
+    one, other = offset(left.element), offset(right.element)
+    if one and other and (one[1] or other[1]):
+        return (other[0] - one[0]) * (one[1] or -other[1]) or written
+    constants = [term for term, sense in filter(None, (one, other)) if not sense]
+    return constants[0] if len(constants) == 1 else written
 
 # %% ../../nbs/engine/trace.ipynb #0877c117
 def _comparison(relation: str, test: Callable[[Any, Any], bool]) -> Callable[..., Any]:
@@ -286,6 +313,7 @@ def _comparison(relation: str, test: Callable[[Any, Any], bool]) -> Callable[...
             constant = _fraction(other) if math.isfinite(other) else None
             other = trace.constant(other if constant is None else constant)
         order, by = _order(self, other)
+        constant = _threshold(self, other, constant)
         outcome = relation == "!=" if order is None else bool(test(order, 0))
         trace.decisions.append(Decision(relation, outcome, constant, self, other, by))
         return outcome
@@ -306,6 +334,7 @@ class _Comparisons:
         return self != 0
 
 # %% ../../nbs/engine/trace.ipynb #915fb557
+GROWING = ("exp", "expm1", "sinh", "cosh")
 EDGES = {"log": (0,), "sqrt": (0,), "log1p": (-1,), "atanh": (-1, 1)}
 
 
@@ -315,6 +344,8 @@ def _value(name: str, argument: Traced) -> arb:
     value = at_precision(argument.trace.precision, getattr(arb, name), number)
     if value.is_finite():
         return value
+    if name in GROWING and number.is_finite():
+        raise Undecided(f"{name} of {argument.text()} is too large for a ball")
     if not number.is_exact() and any(number.contains(edge) for edge in EDGES.get(name, ())):
         raise Undecided(f"{name} of {argument.text()}: on which side of the edge is it?")
     with np.errstate(all="ignore"):
@@ -399,16 +430,20 @@ class Traced(_Arithmetic, _Comparisons, _Functions, _Refusals):
     def __init__(self, trace: Trace, element: Any, number: arb) -> None:
         self.trace, self.element, self.number = trace, element, number
 
+    def formula(self) -> str:
+        """The formula where the engine shows it and it is short, otherwise nothing."""
+        show = getattr(self.trace and self.trace.engine, "show", None)
+        formula = "" if show is None else show(self.element)
+        return formula if len(formula) <= LONGEST_TEXT and "…" not in formula else ""
+
     def text(self) -> str:
         """The formula where it is short, otherwise the value to 15 digits."""
-        show = getattr(self.trace.engine, "show", None)
-        formula = "" if show is None else show(self.element)
-        if formula and len(formula) <= LONGEST_TEXT and "…" not in formula:
+        if formula := self.formula():
             return formula
         if not self.number.is_finite():
             return str(float(self.number))
-        value = self.number.str(15, radius=False)
-        return re.sub(r"\.?0+(?=e|$)", "", value) if "." in value else value
+        mantissa, e, power = self.number.str(15, radius=False).partition("e")
+        return (mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa) + e + power
 
     def __repr__(self) -> str:
         return f"<{self.text()}>"
@@ -569,10 +604,10 @@ def _trace_of(*arguments: Any) -> Trace | None:
     for argument in arguments:
         if isinstance(argument, Traced):
             return argument.trace
-        if isinstance(argument, np.ndarray) and argument.dtype == object:
-            for item in argument.flat:
-                if isinstance(item, Traced):
-                    return item.trace
+        parts = argument.flat if isinstance(argument, np.ndarray) and argument.dtype == object else ()
+        found = _trace_of(*(argument if isinstance(argument, (list, tuple)) else parts))
+        if found is not None:
+            return found
     return None
 
 # %% ../../nbs/engine/trace.ipynb #9d3c9b27
@@ -598,20 +633,26 @@ QUESTIONS: dict[str, Callable[..., bool]] = {
     "isinf": lambda x: not x.number.is_finite() and not x.number.is_nan(),
     "signbit": lambda x: x < 0,
 }
+TRUTHS: dict[str, Callable[..., bool]] = {
+    "logical_and": lambda x, y: bool(x) & bool(y),
+    "logical_or": lambda x, y: bool(x) | bool(y),
+    "logical_xor": lambda x, y: bool(x) ^ bool(y),
+    "logical_not": lambda x: not x,
+}
 ELEMENTWISE: dict[str, Callable[..., Traced]] = {"logaddexp": _logaddexp, "fabs": abs, "copysign": _copysign}
 METHODS = ("exp", "log", "tanh", "sqrt", "log1p", "expm1", "sinh", "cosh", "arctanh")
 
 # %% ../../nbs/engine/trace.ipynb #e3926cd7
 def _exact_elementwise(name: str, real: Any) -> Callable[..., Any]:
     """What answers in the place of an elementwise routine when traced numbers come."""
+    function = {**QUESTIONS, **TRUTHS, **ELEMENTWISE}.get(name)
 
     def answer(trace: Trace, *arguments: Any, **options: Any) -> Any:
-        lifted = [_lift(trace, argument) for argument in arguments]
-        if name in METHODS:
+        lifted = arguments if name in TRUTHS else [_lift(trace, argument) for argument in arguments]
+        if function is None:
             return real(*lifted, **options)
-        function = QUESTIONS.get(name) or ELEMENTWISE[name]
         result = np.frompyfunc(function, len(lifted), 1)(*lifted, **options)
-        if name not in QUESTIONS or options:
+        if name in ELEMENTWISE or options:
             return result
         return result.astype(bool) if isinstance(result, np.ndarray) else np.bool_(result)
 
@@ -674,7 +715,10 @@ def _pinv(trace: Trace, a: Any, rcond: Any = None, hermitian: bool = False, *, r
 class _SingularValue(_Refusals):
     """Stands in `lstsq`'s result: singular values have no exact path, so every use of it fails."""
 
-    __slots__ = ()
+    __slots__ = ("trace",)
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
 
 # %% ../../nbs/engine/trace.ipynb #858524a1
 def _lstsq(trace: Trace, a: Any, b: Any, rcond: Any = None) -> tuple[np.ndarray, np.ndarray, Any, np.ndarray]:
@@ -682,7 +726,7 @@ def _lstsq(trace: Trace, a: Any, b: Any, rcond: Any = None) -> tuple[np.ndarray,
     (rows, columns), rank = a.shape, min(a.shape)
     solution = _pinv(trace, a) @ b
     left_over = np.atleast_1d(((a @ solution - b) ** 2).sum(0)) if rows > columns else np.empty(0, object)
-    return solution, left_over, np.int32(rank), np.array([_SingularValue() for _ in range(rank)], object)
+    return solution, left_over, np.int32(rank), np.array([_SingularValue(trace) for _ in range(rank)], object)
 
 # %% ../../nbs/engine/trace.ipynb #7ce4203e
 class _Patched:
@@ -698,10 +742,16 @@ class _Patched:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
+    def reduce(self, array: Any, axis: int | None = 0, *more: Any, **options: Any) -> Any:
+        """The real reduction, or of traced numbers the same one step at a time."""
+        if more or options or _trace_of(array) is None:
+            return self._real.reduce(array, axis, *more, **options)
+        return reduce(self, np.ravel(array) if axis is None else np.moveaxis(np.asarray(array), axis, 0))
+
 # %% ../../nbs/engine/trace.ipynb #4c9bd117
 def _patches() -> Iterator[tuple[Any, str, Callable[..., Any]]]:
     """Where, under which name, and what answers instead."""
-    for name in (*QUESTIONS, *ELEMENTWISE, *METHODS):
+    for name in (*QUESTIONS, *TRUTHS, *ELEMENTWISE, *METHODS):
         yield np, name, _exact_elementwise(name, getattr(np, name))
     for name, exact in (("solve", _solve), ("inv", _inv), ("pinv", _pinv), ("lstsq", _lstsq)):
         yield np.linalg, name, exact
@@ -716,9 +766,9 @@ _users = 0
 def exact_numpy() -> Iterator[None]:
     """While the context lasts, NumPy answers exactly where it has no loop for objects.
 
-    Patched: `isfinite`, `isnan`, `isinf`, `signbit`, `logaddexp`, `fabs`, `copysign`, the functions that are
-    methods of traced numbers, and `solve`, `inv`, `pinv`, `lstsq` of `numpy.linalg`; all of them only for
-    arguments that hold traced numbers.
+    Patched: `isfinite`, `isnan`, `isinf`, `signbit`, `logical_and` and its like, `logaddexp`, `fabs`, `copysign`,
+    the functions that are methods of traced numbers, and `solve`, `inv`, `pinv`, `lstsq` of `numpy.linalg`; all
+    of them only for arguments that hold traced numbers.
 
     Examples
     --------
