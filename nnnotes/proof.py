@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ._validation import expected, missing_extra
+from ._validation import expected, missing_extra, one_of
 
 try:
     import sympy as sp
@@ -21,7 +21,8 @@ try:
     from nnnotes.engine import checks
     from nnnotes.engine.call import Call, choose_point, mapped, name_of, rebuilt, unchanged
     from nnnotes.engine.checks import ProofError
-    from nnnotes.engine.field import Field
+    from nnnotes.engine.field import WORK, Field
+    from nnnotes.engine.points import Points
     from nnnotes.engine.trace import Leak, Trace, Traced, Undecided, exact_numpy
 except ImportError as error:
     raise missing_extra(error, "nnnotes.proof") from error
@@ -111,9 +112,25 @@ class Proof:
         return f"**Proved**: `{self.function}` is the formula.\n\n{rows}"
 
 # %% ../nbs/01_proof.ipynb #d08313f1
-def _engine(call: Call) -> Any:
-    """The engine that decides about this call."""
-    return Field()
+_EXACT_WORK = 200_000
+_LEAST_BITS = 64
+
+
+def _decided(attempt: Callable[[Any], Any], engine: str | None, seed: str) -> Any:
+    """The attempt with the exact engine, or where that has spent all its work, with random points."""
+    if engine is not None:
+        one_of("engine", engine, ("exact", "points"))
+    field, points = Field(WORK if engine == "exact" else _EXACT_WORK), Points(seed)
+    try:
+        if engine != "points":
+            return attempt(field)
+    except Undecided:
+        if engine == "exact" or field.work >= 0:
+            raise
+    run = attempt(points)
+    if points.doubt > -_LEAST_BITS:
+        raise Undecided(f"random points agree, but only {points.certainty()}: take a smaller size")
+    return run
 
 # %% ../nbs/01_proof.ipynb #43bcc858
 def _certainty(engine: Any) -> str:
@@ -135,6 +152,7 @@ def prove(
     seed: int = 0,
     thresholds: Sequence = (),
     referee: bool = False,
+    engine: str | None = None,
     **kwargs: Any,
 ) -> Proof:
     """Prove that a function computes a formula, by running that very function on symbols.
@@ -152,11 +170,14 @@ def prove(
         Values by the names of the symbols, ``{"x": [1, 2]}``, as float32 holds them: they choose the branch.
         What is not named is drawn.
     seed : int
-        For the values that are drawn.
+        For the values and random points that are drawn.
     thresholds : sequence of numbers
         The constants, other than zero, that the code or the formula compares with.
     referee : bool
         Whether SymPy shall decide once more, independently. For the smallest sizes: it is slow.
+    engine : "exact", "points" or None
+        What decides: lowest forms, or random points. None begins with the first, and takes the second where that
+        is too much work, by a count that is the same on every machine.
 
     Returns
     -------
@@ -172,7 +193,7 @@ def prove(
         The formula was about to be lost, by ``float()`` or an inexact constant. Not an `Exception`, so that the
         function cannot swallow it.
     Undecided
-        Neither equality nor difference could be shown.
+        Neither equality nor difference could be shown, or a mistake would be more probable than 2^-64.
     TypeError, ValueError
         The question makes no sense; the message names the argument.
 
@@ -195,18 +216,22 @@ def prove(
     """
     call = Call(function, args, kwargs)
     values = choose_point(call, point, seed)
-    engine = _engine(call)
-    run = checks.traced(call, values, engine)
-    checks.check_constants(run, thresholds)
-    checks.decide(run, checks.with_formula(run, formula))
-    checks.check_constants(run, thresholds, of_formula=True)
+    sizes = {name: entries.shape for name, entries in call.groups.items()}
+
+    def attempt(engine: Any) -> checks.Run:
+        run = checks.traced(call, values, engine)
+        checks.check_constants(run, thresholds)
+        checks.decide(run, checks.with_formula(run, formula))
+        checks.check_constants(run, thresholds, of_formula=True)
+        return run
+
+    run = _decided(attempt, engine, f"{seed} {call.name} {sizes}")
     for place, dtype in product([run, *checks.another(run)], DTYPES):
         checks.check_values(place, checks.on_floats(place, dtype), dtype)
     if referee:
         checks.ask_referee(call, values, formula)
-    sizes = {name: entries.shape for name, entries in call.groups.items()}
     names = tuple(dtype.__name__ for dtype in DTYPES)
-    return Proof(call.name, sizes, checks.conditions(run), _certainty(engine), names, referee)
+    return Proof(call.name, sizes, checks.conditions(run), _certainty(run.trace.engine), names, referee)
 
 # %% ../nbs/01_proof.ipynb #7eff370f
 def refute(function: Callable, formula: Any, *args: Any, **kwargs: Any) -> ProofError | Leak:
