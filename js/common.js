@@ -282,8 +282,8 @@ export function buttons(parent, title, items, act, pressed) {
   return () => each.attr("aria-pressed", (item) => String(pressed(item)));
 }
 
-/** One choice of several, as radio buttons. Returns its redraw. */
-export function choice(parent, model, trait, title, items) {
+/** One choice of several, as radio buttons; `act(item)` if it does more than set its trait. Returns its redraw. */
+export function choice(parent, model, trait, title, items, act = (item) => put(model, { [trait]: item.value })) {
   const name = `${trait}-${Math.random().toString(36).slice(2)}`;
   const group = select(parent).append("div").attr("class", "nn-choice").attr("role", "radiogroup").attr("aria-label", title);
   group.append("span").attr("class", "nn-title").attr("aria-hidden", "true").text(title);
@@ -293,9 +293,52 @@ export function choice(parent, model, trait, title, items) {
   each.append("span").html((item) => item.label);
   inputs.on("change", (_, item) => {
     grab(model);
-    put(model, { [trait]: item.value });
+    act(item);
   });
   return () => inputs.property("checked", (item) => model.get(trait) === item.value);
+}
+
+/**
+ * A bar that can be dragged and focused, of the role of a slider. `get()` and `set(value)` deal with its value in
+ * `range`, `text()` puts it in words, `mark()` is a second value to show. Returns its node and its redraw.
+ */
+export function bar(model, parent, { label, className = "", range, step, get, set, text, mark }) {
+  const track = select(parent).append("div").attr("class", `nn-track ${className}`);
+  track.attr("tabindex", 0).attr("role", "slider").attr("aria-label", label);
+  track.attr("aria-valuemin", range[0]).attr("aria-valuemax", range[1]);
+  const fill = track.append("i").attr("class", "nn-filled");
+  const other = mark ? track.append("i").attr("class", "nn-mark") : null;
+  const node = track.node();
+  const part = (value) => `${(100 * (clamp(value, range) - range[0])) / (range[1] - range[0])}%`;
+  let offset = null; // the pointer's place less the value's: no jump when it goes down
+  const at = (event) => {
+    const box = node.getBoundingClientRect();
+    return range[0] + ((event.clientX - box.left) / box.width) * (range[1] - range[0]);
+  };
+  node.addEventListener("pointerdown", (event) => {
+    if (event.button) return;
+    event.preventDefault();
+    offset = at(event) - get();
+    node.focus({ preventScroll: true, focusVisible: false });
+    node.setPointerCapture(event.pointerId);
+    grab(model);
+  });
+  node.addEventListener("pointermove", (event) => offset !== null && set(clamp(at(event) - offset, range)));
+  for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) node.addEventListener(end, () => (offset = null));
+  node.addEventListener("keydown", (event) => {
+    const to = keyed(event, get(), { low: range[0], high: range[1], step });
+    if (to === undefined) return;
+    grab(model);
+    set(to);
+  });
+  return {
+    track,
+    draw() {
+      fill.style("width", part(get()));
+      other?.style("left", part(mark())).style("display", Number.isFinite(mark()) ? null : "none");
+      track.attr("aria-valuenow", Number(get().toPrecision(6))).attr("aria-valuetext", text());
+    },
+  };
 }
 
 /** Whether the model's traits have these values, numbers to within rounding. */

@@ -22,7 +22,7 @@ except ImportError as error:
     raise missing_extra(error, "nnnotes.widgets") from error
 
 # %% auto #0
-__all__ = ['Saturation']
+__all__ = ['Infogain', 'Saturation']
 
 # %% ../nbs/81_widgets.ipynb #0e80c487
 def _static(name: str) -> str:
@@ -70,6 +70,91 @@ def _presets(**rows: dict[str, dict[str, Any]]) -> dict[str, list[dict[str, Any]
     return {
         row: [{"label": label, "values": values} for label, values in buttons.items()] for row, buttons in rows.items()
     }
+
+# %% ../nbs/81_widgets.ipynb #d4a10c0c
+def _numbers(values: Any, shape: tuple[int, ...], low: float, high: float, what: str) -> list:
+    """Nested lists of floats with this shape between two bounds, or a TraitError."""
+    try:
+        array = np.array(values, float)
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    if array.shape != shape or not ((low <= array) & (array <= high)).all():
+        raise traitlets.TraitError(f"{what}: expected {shape} numbers from {low:g} to {high:g}, got {values!r}")
+    return array.tolist()
+
+# %% ../nbs/81_widgets.ipynb #d4a10c12
+_CLASSES = ["cat", "dog", "car"]
+_DISTANCES = [[0.0, 1.0, 4.0], [1.0, 0.0, 4.0], [4.0, 4.0, 0.0]]
+_ENTRY = (0.0, 4.0)
+_LEAST = 0.001  # of a probability on the picture
+
+# %% ../nbs/81_widgets.ipynb #d4a10c14
+def _infogain_presets() -> dict[str, list[dict[str, Any]]]:
+    """Matrices and predictions."""
+    matrices = {
+        "identity": np.eye(3),
+        "class weights 1, 1, 3": np.diag([1.0, 1.0, 3.0]),
+        "label smoothing 0.1": 0.9 * np.eye(3) + 0.1 / 3,
+        "their similarities, exp(−d)": np.exp(-np.array(_DISTANCES)),
+    }
+    matrix = {name: {"reading": "similarity", "matrix": values.tolist()} for name, values in matrices.items()}
+    matrix["the asker’s distances"] = {"reading": "distance", "matrix": _DISTANCES}
+    points = {"even odds": np.full(3, 1 / 3), **dict(zip(_CLASSES, 0.85 * np.eye(3) + 0.05, strict=True))}
+    predictions = {name: {"prediction": point.tolist()} for name, point in points.items()}
+    return _presets(Matrix=matrix, Answer=predictions)
+
+# %% ../nbs/81_widgets.ipynb #d4a10c0e
+class Infogain(_Exploration):
+    """Three probabilities as a point in a triangle, and what a row of a matrix asks of them.
+
+    Attributes
+    ----------
+    prediction : list of float
+        Probabilities of cat, dog and car: positive, with the sum 1.
+    label : str
+        The right class, which chooses the row: ``"cat"``, ``"dog"`` or ``"car"``.
+    matrix : list of list of float
+        One row for each label, one column for each answer; entries from 0 to 4.
+    reading : str
+        What the loss makes of the matrix: ``"similarity"`` and ``"distance"`` both take it as H of the infogain
+        loss, ``"expected distance"`` as distances in the loss ``sum d p``.
+    rate : float
+        Learning rate of the step that is drawn as an arrow.
+
+    Raises
+    ------
+    traitlets.TraitError
+        If a value lies outside of its bounds, or the prediction is no distribution.
+
+    Examples
+    --------
+    >>> from nnnotes.widgets import Infogain
+    >>> asked = Infogain(label="dog")
+    >>> asked.matrix[1]
+    [1.0, 0.0, 4.0]
+    >>> asked.prediction = [0.2, 0.7, 0.1]
+    """
+
+    _esm = _static("infogain.js")
+    prediction = traitlets.List([1 / 3, 1 / 3, 1 / 3], help="probabilities of the classes").tag(sync=True)
+    label = traitlets.Enum(_CLASSES, "cat", help="the right class").tag(sync=True)
+    matrix = traitlets.List(_DISTANCES, help="one row for each label").tag(sync=True)
+    reading = traitlets.Enum(["similarity", "distance", "expected distance"], "distance").tag(sync=True)
+    rate = _number(0.3, 0.01, 2, "learning rate of the step that is drawn")
+
+    @traitlets.validate("prediction")
+    def _distribution(self, proposal):
+        p = _numbers(proposal["value"], (3,), _LEAST, 1, "prediction")
+        if abs(sum(p) - 1) > 1e-9:
+            raise traitlets.TraitError(f"prediction: expected probabilities with the sum 1, got the sum {sum(p)}")
+        return p
+
+    @traitlets.validate("matrix")
+    def _entries(self, proposal):
+        return _numbers(proposal["value"], (3, 3), *_ENTRY, "matrix")
+
+    def _more(self) -> dict[str, Any]:
+        return {"classes": _CLASSES, "entry": _ENTRY, "least": _LEAST, "presets": _infogain_presets()}
 
 # %% ../nbs/81_widgets.ipynb #a764c3f2
 def _steps(x: float, target: float, a: float, b: float, rate: float, close: float, limit: int) -> int | None:

@@ -40,8 +40,8 @@ def peer(name):
         return missing(f"{name} is not installed (python make.py peers)")
 
 
-@pytest.fixture(scope="session")
-def browser():
+@contextlib.contextmanager
+def started_browser():
     """A headless Chromium, driven by Playwright."""
     from playwright.sync_api import sync_playwright
 
@@ -55,6 +55,13 @@ def browser():
 
 
 @pytest.fixture(scope="session")
+def browser():
+    """The browser that all tests share."""
+    with started_browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
 def copy(tmp_path_factory):
     """A copy of the project that a test may write to."""
     folder = tmp_path_factory.mktemp("copy") / "nnnotes"
@@ -63,12 +70,11 @@ def copy(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="session")
-def lab(tmp_path_factory):
+@contextlib.contextmanager
+def started_lab(folder):
     """The address of a JupyterLab on a copy of nbs/, started by the command of `make lab`, with settings of its own."""
     import make
 
-    folder = tmp_path_factory.mktemp("lab")
     shutil.copytree(ROOT / "nbs", folder / "nbs")
     own = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     environment = {**os.environ, **{name: str(folder / name.lower()) for name in own}}
@@ -80,6 +86,13 @@ def lab(tmp_path_factory):
         stack.callback(server.wait, 30)
         stack.callback(server.terminate)
         yield address(server, said)
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    """The address of a JupyterLab that all tests share."""
+    with started_lab(tmp_path_factory.mktemp("lab")) as found:
+        yield found
 
 
 def address(server, said, seconds=60):

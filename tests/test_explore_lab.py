@@ -12,6 +12,7 @@ def notebook(lab, page, request):
     name = request.param
     run_all(page, lab, f"explore/{name}")
     yield page
+    in_view(page, f"= {name.capitalize()}()")
     SHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SHOTS / f"lab_{name}.png")
     assert page.trouble == []
@@ -41,9 +42,9 @@ def run_cell(page, code):
     return page.locator(CELLS, has_text=code).last.locator(".jp-OutputArea-output")
 
 
-def drag(page, handle, by, steps=10):
-    """Drag a handle to the right."""
-    box = handle.locator(".nn-knob").bounding_box()
+def drag(page, knob, by, steps=10):
+    """Drag a knob to the right."""
+    box = knob.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
@@ -76,7 +77,7 @@ def test_saturation(notebook):
     keys(page, x, {"ArrowRight": -3.9, "Shift+ArrowLeft": -4.9, "Home": -32, "End": 32})
     page.keyboard.press("Home")
     said = says.inner_text()
-    drag(page, x, 200)
+    drag(page, x.locator(".nn-knob"), 200)
     assert -6 < value(x) < 0 and says.inner_text() != said
     assert float(run_cell(page, "print(neuron.x)").inner_text()) == pytest.approx(value(x), rel=1e-5)
 
@@ -91,3 +92,31 @@ def test_saturation(notebook):
     assert value(x) == -2.4
     above = in_view(page, "second = Saturation(")
     assert value(above.get_by_role("slider", name="Input x")) == -2.4
+
+
+@pytest.mark.parametrize("notebook", ["infogain"], indirect=True)
+def test_infogain(notebook):
+    page = notebook
+    cell = in_view(page, "asked = Infogain()")
+    cat, says = cell.get_by_role("slider", name="Probability of cat"), cell.locator(".nn-says")
+    assert value(cat) == pytest.approx(1 / 3, abs=1e-6)  # as in the figure above it
+    assert "best answer to cat is 80\u00a0% car and 20\u00a0% dog: the loss asks for a mistake" in says.inner_text()
+    assert faults(page) == []
+    entry = cell.get_by_role("slider", name="Row cat, column car")
+    keys(page, entry, {"ArrowLeft": 3.9, "Shift+ArrowLeft": 2.9, "Home": 0, "End": 4})
+    drag(page, cell.locator(".nn-handle .nn-knob"), 60)
+    assert value(cat) == pytest.approx(1 / 3, abs=0.01)
+    assert float(run_cell(page, "print(asked.prediction[2])").inner_text()) > 0.4
+    cell = in_view(page, "asked = Infogain()")
+    cell.get_by_label("similarities in").check()
+    says.filter(has_text="best answer to cat is 72\u00a0% cat").wait_for()
+    assert run_cell(page, "print(asked.reading, asked.matrix[0][0])").inner_text().strip() == "similarity 1.0"
+
+    run_cell(page, "second.label, second.rate = 'cat', 1")
+    below = in_view(page, "VBox([slider, second])")
+    below.locator(".widget-readout", has_text="1.00").wait_for()
+    below.locator(".noUi-handle").focus()
+    page.keyboard.press("ArrowRight")
+    above = in_view(page, "second = Infogain(")
+    above.locator(".nn-says", has_text="The next step raises cat").wait_for()
+    assert run_cell(page, "print(second.label, round(second.rate, 9))").inner_text().strip() == "cat 1.01"

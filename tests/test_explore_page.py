@@ -1,5 +1,6 @@
 """The explorations on a page without Jupyter: numbers, labels, keys, fingers, themes, widths, and what axe says."""
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -8,20 +9,33 @@ from conftest import ROOT, SHOTS
 
 from nnnotes import widgets
 from nnnotes.activations import scaled_tanh
+from nnnotes.losses import infogain_grad, infogain_losses, softmax
 
 PAGE = (ROOT / "tests/explore.html").read_text(encoding="utf-8")
 FORMULAS = (ROOT / "nnnotes/static/formulas.js").read_text(encoding="utf-8")
 COMPUTE = """async ([text, calls]) => {
   const formulas = await load(text);
   const columns = (call) => call.args[0].map((_, i) => formulas[call.name](...call.args.map((column) => column[i])));
-  return calls.map(columns);
+  return JSON.stringify(JSON.parse(calls).map(columns));
 }"""
 LABELS = """() => {
   const texts = [...document.querySelectorAll("svg .nn-label, svg .nn-note")].filter((text) => text.textContent);
   const boxes = texts.map((text) => [text.textContent, text.getBoundingClientRect()]).filter(([, box]) => box.width);
   return boxes.map(([text, box]) => [text, box.left, box.top + 2, box.right, box.bottom - 2]);
 }"""
+FOCUS_SEEN = """(handle) => {
+  const ring = handle.querySelector(".nn-ring");
+  return ring ? getComputedStyle(ring).stroke !== "rgba(0, 0, 0, 0)" : getComputedStyle(handle).boxShadow !== "none";
+}"""
+SIMILAR = np.exp(-np.array([[0.0, 1, 4], [1, 0, 4], [4, 4, 0]])).tolist()
 STATES = {
+    "Infogain": {
+        "opening": ({}, "Prediction"),
+        "similarities": ({"reading": "similarity", "matrix": SIMILAR, "prediction": [0.1, 0.2, 0.7]}, "Prediction"),
+        "expected": ({"reading": "expected distance", "label": "dog"}, "Probability of dog"),
+        "identity": ({"reading": "similarity", "matrix": np.eye(3).tolist(), "label": "car"}, "Row car, column car"),
+        "empty": ({"reading": "similarity", "matrix": np.zeros((3, 3)).tolist()}, "Prediction"),
+    },
     "Saturation": {
         "opening": ({}, "Input x"),
         "uphill": ({"x": 4, "target": -1.7159, "a": 1.7159, "b": 2 / 3, "overlay": "factor"}, "Target t"),
@@ -29,10 +43,7 @@ STATES = {
         "beyond": ({"x": 30, "target": 2, "a": 0.5, "b": 1.2}, "Input x"),
     },
 }
-VIEWS = [(1280, "light"), (390, "dark"), (1280, "dark"), (390, "light")]
-VECTORS = ()  # formulas that return several numbers
-CASES = [(kind, state, *view) for kind, states in STATES.items() for index, state in enumerate(states)
-         for view in (VIEWS[2:] if index else VIEWS)]  # fmt: skip
+VECTORS = ("infogain_grad", "infogain_best", "expected_distance_grad", "step")  # formulas that return three numbers
 
 
 @pytest.fixture
@@ -104,41 +115,83 @@ def test_floats_saturate_in_the_browser_where_numpy_says(open_page):
     a[:4] = 0.5, 1, 2, np.nextafter(1, 2)
     single = (np.float32(a).astype(float), np.float32(b).astype(float))
     args = [(*single, np.full(500, 24.0)), (a, b, np.full(500, 53.0))]
-    calls = [{"name": "saturates_from", "args": [column.tolist() for column in columns]} for columns in args]
-    for found, dtype in zip(open_page().evaluate(COMPUTE, [FORMULAS, calls]), (np.float32, np.float64), strict=True):
+    both = compute(open_page(), [("saturates_from", columns) for columns in args])
+    for found, dtype in zip(both, (np.float32, np.float64), strict=True):
         wanted = np.array([scaled_tanh(*pair).saturation(dtype).value[1] for pair in zip(a, b, strict=True)])
         np.testing.assert_allclose(rounded_up(found, dtype), wanted, rtol=1e-12 if dtype is np.float64 else 1e-7)
 
 
+def answers(count, seed=0):
+    """Probabilities, some of them next to a corner or an edge, and rows of a matrix, some with zeros."""
+    random = np.random.default_rng(seed)
+    p, h = random.dirichlet([1, 1, 1], count), random.uniform(0, 4, (count, 3))
+    p[:2000] = random.dirichlet([0.01, 0.1, 1], 2000)
+    p = np.maximum(p, 1e-300)
+    h[1000:3000] *= random.integers(0, 2, (2000, 3))
+    h[:3] = np.eye(3)
+    h[~h.any(1)] = 1
+    return p / p.sum(1, keepdims=True), h
+
+
+def test_losses_in_the_browser_are_those_of_numpy(open_page):
+    p, h = answers(10_000)
+    p, rows = softmax(np.log(p)), np.arange(len(p))
+    grad = infogain_grad(np.log(p), rows, h, normalization="none")
+    apart = p * np.vecdot(h[:, :, None] - h[:, None, :], p[:, None, :])
+    wanted = {
+        "infogain": ((p, h), infogain_losses(np.log(p), rows, h)),
+        "infogain_grad": ((p, h), grad),
+        "infogain_best": ((h,), h / h.sum(1, keepdims=True)),
+        "expected_distance": ((p, h), np.vecdot(p, h)),
+        "expected_distance_grad": ((p, h), apart),
+        "step": ((p, grad, np.full((len(p), 1), 0.3)), softmax(np.log(p) - 0.3 * grad)),
+        "similarity": ((h[:, :1],), np.exp(-h[:, 0])),
+        "distance": ((p[:, :1],), -np.log(p[:, 0])),
+    }
+    agree(open_page(), {name: ([*np.hstack(args).T], value) for name, (args, value) in wanted.items()})
+
+
+def compute(page, calls):
+    """What the browser makes of formulas, each a name and columns of arguments. (As JSON, which is much faster.)"""
+    calls = [{"name": name, "args": [np.ravel(column).tolist() for column in columns]} for name, columns in calls]
+    return json.loads(page.evaluate(COMPUTE, [FORMULAS, json.dumps(calls)]))
+
+
 def agree(page, wanted):
     """Every formula gives in the browser what NumPy gives, to 1e-12; vectors relative to their norm."""
-    calls = [{"name": name, "args": [column.ravel().tolist() for column in args]} for name, (args, _) in wanted.items()]
-    for (name, (_, value)), found in zip(wanted.items(), page.evaluate(COMPUTE, [FORMULAS, calls]), strict=True):
-        found = np.reshape(found, value.shape)
+    found = compute(page, [(name, args) for name, (args, _) in wanted.items()])
+    for (name, (_, value)), given in zip(wanted.items(), found, strict=True):
         scale = np.linalg.norm(value, axis=-1, keepdims=True) if name in VECTORS else np.abs(value)
-        assert (np.abs(found - value) <= 1e-12 * scale).all(), name
+        assert (np.abs(np.reshape(given, value.shape) - value) <= 1e-12 * scale).all(), name
 
 
-@pytest.mark.parametrize("kind, state, width, theme", CASES)
-def test_looks(open_page, kind, state, width, theme):
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("kind", STATES)
+def test_looks(open_page, kind, width):
     """Nothing overlaps or leaves the page, before and after a key; pictures of it are kept to be looked at."""
-    traits, focus = STATES[kind][state]
-    page = open_page(width)
-    root = show(page, kind, traits, theme)
-    shot = f"{kind}_{state}_{width}_{theme}".lower().replace(" ", "_")
     SHOTS.mkdir(parents=True, exist_ok=True)
-    for when, key in (("", None), ("_key", "ArrowLeft")):
-        drawn = root.locator("svg").first.inner_html()
-        if key:
+    page = open_page(width)
+    for index, (state, (traits, focus)) in enumerate(STATES[kind].items()):
+        for theme in ("light", "dark")[: 1 if index else 2]:
+            name = f"{kind} {state} {width} {theme}".lower().replace(" ", "_")
+            root = show(page, kind, traits, theme)
+            look(page, root, width, name)
+            drawn = root.locator("svg").first.inner_html()
             root.get_by_role("slider", name=focus).focus()
-            page.keyboard.press(f"Shift+{key}")
+            page.keyboard.press("Shift+ArrowLeft")
             page.evaluate("frame()")
-            assert root.locator("svg").first.inner_html() != drawn
-        labels = page.evaluate(LABELS)
-        assert labels and all(0 <= left and right <= width for _, left, _, right, _ in labels)
-        assert [(p[0], q[0]) for p, q in itertools.combinations(labels, 2) if overlap(p[1:], q[1:])] == []
-        page.screenshot(path=SHOTS / f"{shot}{when}.png", full_page=True)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert root.locator("svg").first.inner_html() != drawn or state == "empty", name
+            look(page, root, width, f"{name}_key")
+            page.evaluate("end()")
+
+
+def look(page, root, width, name):
+    """Keep a picture; no label leaves the page or lies on another, and nothing is wider than the page."""
+    page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+    found = page.evaluate(LABELS)
+    assert found and all(0 <= left and right <= width for _, left, _, right, _ in found), name
+    assert [(p[0], q[0]) for p, q in itertools.combinations(found, 2) if overlap(p[1:], q[1:])] == [], name
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, name
 
 
 def overlap(p, q):
@@ -159,7 +212,9 @@ def test_accessible(open_page, kind, theme):
     handles = show(page, kind, {}, theme).get_by_role("slider")
     assert faults(page) == []
     for handle in handles.all():
-        assert handle.get_attribute("aria-valuetext") and handle.locator(".nn-hit").bounding_box()["width"] >= 44
+        assert handle.get_attribute("aria-valuetext")
+        box = handle.bounding_box()
+        assert max(box["width"], box["height"]) > 43.9 and min(box["width"], box["height"]) >= 24
     handles.first.evaluate("handle => handle.removeAttribute('aria-label')")
     assert faults(page) != [], "axe would not see a fault"
 
@@ -171,16 +226,18 @@ def test_every_handle_is_reached_by_tab_and_obeys_all_keys(open_page, kind):
     handles = root.get_by_role("slider").all()
     for handle in handles:
         page.keyboard.press("Tab")
+        while page.evaluate("document.activeElement.tagName") == "BUTTON":  # they stand between the matrix's rows
+            page.keyboard.press("Tab")
         assert handle.evaluate("handle => handle === document.activeElement")
-        assert handle.locator(".nn-ring").evaluate("ring => getComputedStyle(ring).stroke") != "rgba(0, 0, 0, 0)"
-        low, high = (float(handle.get_attribute(f"aria-value{end}")) for end in ("min", "max"))
-        seen = [low]
-        for key, above in (("Home", None), ("ArrowRight", 1), ("Shift+ArrowUp", 1), ("ArrowLeft", -1), ("End", 1)):
+        assert handle.evaluate(FOCUS_SEEN)
+        seen = []
+        for key in ("Home", "ArrowRight", "Shift+ArrowRight", "ArrowLeft", "End"):
             page.keyboard.press(key)
             page.evaluate("frame()")
-            seen.append(float(handle.get_attribute("aria-valuenow")))
-            assert above is None or (seen[-1] - seen[-2]) * above > 0, key
-        assert seen[1] == low and seen[-1] == high
+            low, now, high = (float(handle.get_attribute(f"aria-value{what}")) for what in ("min", "now", "max"))
+            seen.append((now - low) / (high - low))
+        assert seen[0] == pytest.approx(0, abs=0.01) and seen[-1] == pytest.approx(1, abs=0.01)
+        assert seen[0] < seen[1] < seen[2] > seen[3] < seen[4]
 
 
 def test_a_finger_drags_the_knob(open_page):

@@ -37,3 +37,57 @@ export function saturates_from(a, b, bits) {
 export function times_slower(b, x) {
   return Math.pow(Math.cosh(b*x), 2);
 }
+
+// Printed by SymPy in nbs/81_widgets.ipynb. Do not edit: change the derivation there.
+
+/** -sum h log p */
+export function infogain(p0, p1, p2, h0, h1, h2) {
+  const l0 = ((p0 > 1/2) ? ( Math.log1p(-p1 - p2) ) : ( Math.log(p0) ));
+  const l1 = ((p1 > 1/2) ? ( Math.log1p(-p0 - p2) ) : ( Math.log(p1) ));
+  const l2 = ((p2 > 1/2) ? ( Math.log1p(-p0 - p1) ) : ( Math.log(p2) ));
+  return -((h0 != 0) ? ( h0*l0 ) : ( 0 )) - ((h1 != 0) ? ( h1*l1 ) : ( 0 )) - ((h2 != 0) ? ( h2*l2 ) : ( 0 ));
+}
+
+/** its gradient, with respect to the logits */
+export function infogain_grad(p0, p1, p2, h0, h1, h2) {
+  return [-h0*(p1 + p2) + p0*(h1 + h2), -h1*(p0 + p2) + p1*(h0 + h2), -h2*(p0 + p1) + p2*(h0 + h1)];
+}
+
+/** where it is least */
+export function infogain_best(h0, h1, h2) {
+  const t0 = 1/(h0 + h1 + h2);
+  return [h0*t0, h1*t0, h2*t0];
+}
+
+/** sum h p */
+export function expected_distance(p0, p1, p2, h0, h1, h2) {
+  return h0*p0 + h1*p1 + h2*p2;
+}
+
+/** its gradient, with respect to the logits */
+export function expected_distance_grad(p0, p1, p2, h0, h1, h2) {
+  const t0 = h0 - h1;
+  const t1 = -h2;
+  const t2 = h0 + t1;
+  const t3 = h1 + t1;
+  return [p0*(p1*t0 + p2*t2), p1*(-p0*t0 + p2*t3), p2*(-p0*t2 - p1*t3)];
+}
+
+/** the probabilities after a step of gradient descent */
+export function step(p0, p1, p2, g0, g1, g2, eta) {
+  const t0 = p0*Math.exp(-eta*g0);
+  const t1 = p1*Math.exp(-eta*g1);
+  const t2 = p2*Math.exp(-eta*g2);
+  const t3 = 1/(t0 + t1 + t2);
+  return [t0*t3, t1*t3, t2*t3];
+}
+
+/** what a distance becomes */
+export function similarity(d) {
+  return Math.exp(-d);
+}
+
+/** and back */
+export function distance(s) {
+  return -Math.log(s);
+}
