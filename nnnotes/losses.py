@@ -61,13 +61,25 @@ def _refuse(Z: np.ndarray, axis: int, skip: np.ndarray | None = None) -> None:
 
 # %% ../nbs/03_losses.ipynb #bbd3d04c
 def _below_max(logits: ArrayLike, axis: int) -> tuple[np.ndarray, int]:
-    """The logits less the largest along the axis, which changes places with the last; the axis, from the front."""
+    """The logits less the largest along the axis; the axis, counted from the front."""
     Z, axis = _classes("logits", logits, axis)
-    rows = np.ascontiguousarray(Z.swapaxes(axis, -1))
-    top = rows.max(-1, keepdims=True)
+    top = Z.max(axis, keepdims=True)
     if not np.isfinite(top).all():
         _refuse(Z, axis)
-    return rows - top, axis
+    return Z - top, axis
+
+# %% ../nbs/03_losses.ipynb #7a10c0d2
+def _total(terms: np.ndarray, axis: int) -> np.ndarray:
+    """The sum along the axis, which keeps its place with length 1; in pairs."""
+    if terms.strides[axis] == terms.itemsize:
+        return terms.sum(axis, keepdims=True)
+    parts = np.moveaxis(terms, axis, 0)
+    while len(parts) > 8:
+        half = len(parts) // 2
+        odd = parts[2 * half :]
+        parts = parts[:half] + parts[half : 2 * half]
+        parts[: len(odd)] += odd
+    return np.expand_dims(parts.sum(0), axis)
 
 # %% ../nbs/03_losses.ipynb #d1cef6db
 @np.errstate(all="ignore")
@@ -107,9 +119,9 @@ def softmax(logits: ArrayLike, *, axis: int = -1) -> np.ndarray:
     array([0.5, 0. , 0.5])
     """
     X, axis = _below_max(logits, axis)
-    P = np.exp(X)
-    P /= P.sum(-1, keepdims=True)
-    return P.swapaxes(axis, -1)
+    P = np.exp(X, out=X)
+    P /= _total(P, axis)
+    return P
 
 # %% ../nbs/03_losses.ipynb #a074a4a4
 @np.errstate(all="ignore")
@@ -146,65 +158,70 @@ def log_softmax(logits: ArrayLike, *, axis: int = -1) -> np.ndarray:
     """
     X, axis = _below_max(logits, axis)
     others = np.exp(X)
-    np.put_along_axis(others, X.argmax(-1)[..., None], 0, -1)
-    X -= np.log1p(others.sum(-1, keepdims=True))
-    return X.swapaxes(axis, -1)
+    np.put_along_axis(others, X.argmax(axis, keepdims=True), 0, axis)
+    X -= np.log1p(_total(others, axis))
+    return X
 
 # %% ../nbs/03_losses.ipynb #75386fdb
-_UNSHIFTED = {4: 35, 8: 300}  # bytes of a number: logits below this need no shift
-_BLOCK = 1 << 16  # numbers in a block: the logits, their exponentials and the rows of H stay in the cache together
+_RANGE = {4: (-70, 35), 8: (-600, 300)}  # bytes of a number: logits whose exponentials neither vanish nor overflow
+_BLOCK = 1 << 17  # numbers in a block: the logits, their exponentials and the rows of H stay in the cache together
 
 # %% ../nbs/03_losses.ipynb #0897ec96
 def _direct(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Losses of a block of rows, and which of them are sure; the gradient goes to g."""
-    np.exp(z, out=g)
-    s, r = np.dot(g, ones), np.dot(h, ones)
-    log_s = np.log(s)
+    low, high = _RANGE[z.dtype.itemsize]
+    top = z.item(z.argmax())
+    x = z if low < top < high else np.subtract(z, top - high, out=g)
+    inner = np.vecdot(h, x)
+    np.exp(x, out=g)
+    s, r = g.dot(ones), h.dot(ones)
+    log_s, factor = np.log(s), r / s
     most = r * log_s
-    losses = most - np.vecdot(h, z)
-    np.multiply(g, (r / s)[:, None], out=g)
-    np.subtract(g, h, out=g)
-    return losses, (log_s >= 0.5) & (2 * np.abs(losses) >= np.abs(most))
+    losses = most - inner
+    g *= factor[:, None]
+    g -= h
+    twice = abs(losses + losses)
+    return losses, (twice >= abs(most)) & (twice >= abs(factor * s)) & (log_s > low)
 
 # %% ../nbs/03_losses.ipynb #6389188d
 def _careful(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray) -> np.ndarray:
     """Losses of a block, accurate also where a class is nearly certain; the gradient goes to g. Overwrites h."""
     top = np.arange(0, z.size, z.shape[1]) + z.argmax(1)  # places in the flat block
     peak = z.take(top)
-    x = z - peak[:, None]
-    inner = np.vecdot(h, x)
-    if not np.isfinite(inner).all():
-        inner = np.vecdot(h, np.where(h == 0, 0, x)) + 0 * peak
-    np.exp(x, out=g)
+    np.subtract(z, peak[:, None], out=g)
+    inner = np.vecdot(h, g)
+    if np.isnan(inner[inner.argmax()]):
+        inner = np.vecdot(h, np.where(h == 0, 0, g)) + 0 * peak
+    np.exp(g, out=g)
     g.put(top, 0)
-    t = np.dot(g, ones)
-    h_top = h.take(top)
+    t, h_top = g.dot(ones), h.take(top)
     h.put(top, 0)
-    q = np.dot(h, ones)
-    r, s = q + h_top, 1 + t
-    np.multiply(g, (r / s)[:, None], out=g)
-    np.subtract(g, h, out=g)
-    g.put(top, (q - h_top * t) / s)
+    q, s = h.dot(ones), 1 + t
+    r = q + h_top
+    g *= (r / s)[:, None]
+    g -= h
+    g.put(top, q / s - h_top * (t / s))
     return r * np.log1p(t) - inner
 
 # %% ../nbs/03_losses.ipynb #f8e81cb9
-@np.errstate(all="ignore")
-def _sweep(Z: np.ndarray, y: np.ndarray, H: np.ndarray, n: int, keep: bool) -> tuple[np.ndarray, np.ndarray]:
+def _sweep(
+    Z: np.ndarray, y: np.ndarray, H: np.ndarray, n: int, keep: bool, wary: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Losses of all rows divided by n, and their gradient (if not `keep`, a scratch array)."""
     (N, K), dtype = Z.shape, Z.dtype
     size = max(1, min(N, _BLOCK // K))
     losses, grad = np.empty(N, dtype), np.empty((N if keep else size, K), dtype)
-    work, ones = np.empty((size, K), dtype), np.ones(K, dtype)
+    work, ones = np.empty((size, K), dtype), np.empty(K, dtype)
+    ones.fill(1)
     share = {"O": Fraction}.get(dtype.kind, dtype.type)(1) / n
     if 400 < K < 8192:
         np.setbufsize((K - 1) // 16 * 16)  # of less than a row, or NumPy copies what it broadcasts; reset by errstate
-    distrust = False
     for i in range(0, N, size):
         z = Z[i : i + size]
         g = grad[i : i + size] if keep else grad[: len(z)]
-        h = np.take(H, y[i : i + size], axis=0, out=work[: len(z)], mode="clip")
+        h = H.take(y[i : i + size], axis=0, out=work[: len(z)], mode="clip")
         h *= share
-        if distrust or not z.max() < _UNSHIFTED[dtype.itemsize]:
+        if wary:
             losses[i : i + size] = _careful(z, h, g, ones)
             continue
         losses[i : i + size], sure = _direct(z, h, g, ones)
@@ -213,7 +230,7 @@ def _sweep(Z: np.ndarray, y: np.ndarray, H: np.ndarray, n: int, keep: bool) -> t
             again = np.empty((len(weak), K), dtype)
             losses[i + weak] = _careful(z[weak], h[weak], again, ones)
             g[weak] = again
-            distrust = 2 * len(weak) > len(sure)
+            wary = 2 * len(weak) > len(sure)
     return losses, grad
 
 # %% ../nbs/03_losses.ipynb #63c635aa
@@ -226,7 +243,8 @@ class _Batch(NamedTuple):
     values: np.ndarray  # as they came
     rows: np.ndarray  # one row per sample, the classes in its columns
     labels: np.ndarray  # one per row
-    H: np.ndarray
+    H: np.ndarray  # in the dtype of the values
+    given: np.ndarray  # H as it came
     skip: np.ndarray | None  # which rows to ignore
     n: int  # what the losses are divided by
     axis: int  # of the classes in `values`
@@ -256,19 +274,19 @@ def _enter(
     """Check the arguments of an infogain loss and bring them into rows."""
     values, axis = _classes(name, values, axis)
     K, places = values.shape[axis], values.shape[:axis] + values.shape[axis + 1 :]
-    H = as_numbers("H", H, ndim=2)
-    if H.shape[1] != K or len(H) == 0:
-        raise expected("H", f"a row per label and a column for each of the {K} classes", f"shape {H.shape}")
+    given = as_numbers("H", H, ndim=2)
+    if given.shape[1] != K or len(given) == 0:
+        raise expected("H", f"a row per label and a column for each of the {K} classes", f"shape {given.shape}")
     if ignore_label is not None:
         ignore_label = as_integer("ignore_label", ignore_label)
-    labels = as_labels("labels", labels, shape=places, count=len(H), ignore=ignore_label)
+    labels = as_labels("labels", labels, shape=places, count=len(given), ignore=ignore_label)
     skip = None if ignore_label is None else labels == ignore_label
     n = _divisor(normalization, labels, skip, axis)
     labels = labels if skip is None else np.where(skip, 0, labels)
-    values, H = together(values, H)
+    values, H = together(values, given)
     rows = values if axis == len(places) else np.moveaxis(values, axis, -1)
     rows = np.ascontiguousarray(rows).reshape(-1, K)
-    return _Batch(values, rows, labels.astype(np.intp, copy=False).reshape(-1), H, skip, n, axis, places)
+    return _Batch(values, rows, labels.astype(np.intp, copy=False).reshape(-1), H, given, skip, n, axis, places)
 
 # %% ../nbs/03_losses.ipynb #7c9b6651
 def _leave(rows: np.ndarray, batch: _Batch) -> np.ndarray:
@@ -281,7 +299,10 @@ def _used(batch: _Batch) -> np.ndarray:
     """The weights that some label asks for, an error if one is not finite; the other rows are 0."""
     used = np.zeros((len(batch.H), 1), bool)
     used[batch.labels if batch.skip is None else batch.labels[~batch.skip.reshape(-1)]] = True
-    return finite("H", np.where(used, batch.H, 0))
+    given, H = finite("H", np.where(used, batch.given, 0)), np.where(used, batch.H, 0)
+    if H.dtype != given.dtype and not np.isfinite(H).all():
+        raise expected("H", f"numbers that are finite in {H.dtype}", offender(given, ~np.isfinite(H)))
+    return H
 
 # %% ../nbs/03_losses.ipynb #5c0e72a3
 def _undefined(losses: np.ndarray, batch: _Batch, total: bool) -> None:
@@ -294,15 +315,24 @@ def _undefined(losses: np.ndarray, batch: _Batch, total: bool) -> None:
         raise expected("H", "weights with which the losses have a sum", "a sum of inf - inf")
 
 # %% ../nbs/03_losses.ipynb #1be62c13
-def _explain(losses: np.ndarray, batch: _Batch, total: bool) -> None:
-    """Raise if losses are not finite because of bad input; return if an infinite loss is the right answer."""
+def _explain(batch: _Batch) -> None:
+    """Raise if bad input is the reason why losses are not finite."""
     _refuse(batch.values, batch.axis, batch.skip)
     H = _used(batch)
     overflown = np.flatnonzero(~np.isfinite(np.dot(H / batch.n, np.ones(H.shape[1], H.dtype))))
     if len(overflown):
         wanted = f"rows that do not overflow when they are added up in {H.dtype}"
         raise expected("H", wanted, f"the row {H[overflown[0]]}")
-    _undefined(losses, batch, total)
+
+# %% ../nbs/03_losses.ipynb #7a10c0d4
+def _heedful(batch: _Batch, keep: bool, wary: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Losses and gradient of a batch, 0 for samples to ignore."""
+    losses, grad = _sweep(batch.rows, batch.labels, batch.H, batch.n, keep, wary)
+    if batch.skip is not None:
+        losses[batch.skip.reshape(-1)] = 0
+        if keep:
+            grad[batch.skip.reshape(-1)] = 0
+    return losses, grad
 
 # %% ../nbs/03_losses.ipynb #6f13af6f
 @np.errstate(all="ignore")
@@ -318,14 +348,13 @@ def _infogain(
 ) -> tuple[np.floating, np.ndarray, np.ndarray]:
     """The loss (if `total`), its share for each label, and its gradient (nothing useful if not `keep`)."""
     batch = _enter("logits", logits, labels, H, axis, ignore_label, normalization)
-    losses, grad = _sweep(batch.rows, batch.labels, batch.H, batch.n, keep)
-    if batch.skip is not None:
-        losses[batch.skip.reshape(-1)] = 0
-        if keep:
-            grad[batch.skip.reshape(-1)] = 0
+    losses, grad = _heedful(batch, keep, wary=False)
     value = losses.sum()
     if not -np.inf < value < np.inf:
-        _explain(losses, batch, total)
+        _explain(batch)
+        losses, grad = _heedful(batch, keep, wary=True)
+        _undefined(losses, batch, total)
+        value = losses.sum()
     return value, losses.reshape(batch.places), _leave(grad, batch) if keep else grad
 
 # %% ../nbs/03_losses.ipynb #9a940e85
