@@ -63,6 +63,8 @@ def _refuse(Z: np.ndarray, axis: int, skip: np.ndarray | None = None) -> None:
 def _below_max(logits: ArrayLike, axis: int) -> tuple[np.ndarray, int]:
     """The logits less the largest along the axis; the axis, counted from the front."""
     Z, axis = _classes("logits", logits, axis)
+    if Z.itemsize < Z.strides[axis] < 64 * Z.itemsize:  # near, but not side by side: slow
+        Z = np.ascontiguousarray(Z.swapaxes(axis, -1)).swapaxes(axis, -1)
     top = Z.max(axis, keepdims=True)
     if not np.isfinite(top).all():
         _refuse(Z, axis)
