@@ -131,7 +131,7 @@ def as_labels(name: str, value, *, shape: tuple[int, ...], count: int, ignore: i
         raise TypeError(f"{name}: expected integers, got {labels.dtype}")
     if labels.shape != shape:
         raise expected(name, f"shape {shape}", f"shape {labels.shape}")
-    if labels.size and not 0 <= labels.min() <= labels.max() < count:
+    if labels.size and not 0 <= labels.item(labels.argmin()) <= labels.item(labels.argmax()) < count:
         wrong = (labels < 0) | (labels >= count)
         if ignore is not None:
             wrong &= labels != ignore
