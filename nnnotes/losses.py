@@ -168,15 +168,30 @@ def log_softmax(logits: ArrayLike, *, axis: int = -1) -> np.ndarray:
 _RANGE = {4: (-70, 35), 8: (-600, 300)}  # bytes of a number: logits whose exponentials neither vanish nor overflow
 _BLOCK = 1 << 17  # numbers in a block: the logits, their exponentials and the rows of H stay in the cache together
 
+
+def _tops(z: np.ndarray) -> np.ndarray:
+    """Where the largest number of each row stands in the flat block."""
+    return np.arange(0, z.size, z.shape[1]) + z.argmax(1)
+
+# %% ../nbs/03_losses.ipynb #7a10c0df
+_LONG = (512, 4096)  # bytes in a row
+
+
+def _sums(rows: np.ndarray, ones: np.ndarray) -> np.ndarray:
+    """The sum of each row, the more carefully the longer it is."""
+    if ones.nbytes < _LONG[0]:
+        return rows.dot(ones)
+    return np.vecdot(rows, ones) if ones.nbytes < _LONG[1] else rows.sum(1)
+
 # %% ../nbs/03_losses.ipynb #0897ec96
 def _direct(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Losses of a block of rows, and which of them are sure; the gradient goes to g."""
     low, high = _RANGE[z.dtype.itemsize]
-    top = z.item(z.argmax())
-    x = z if low < top < high else np.subtract(z, top - high, out=g)
+    small = low < z.item(z.argmax()) < high
+    x = z if small else np.subtract(z, z.take(_tops(z))[:, None], out=g)
     inner = np.vecdot(h, x)
     np.exp(x, out=g)
-    s, r = g.dot(ones), h.dot(ones)
+    s, r = _sums(g, ones), _sums(h, ones)
     log_s, factor = np.log(s), r / s
     most = r * log_s
     losses = most - inner
@@ -188,7 +203,7 @@ def _direct(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray) -> tu
 # %% ../nbs/03_losses.ipynb #6389188d
 def _careful(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray) -> np.ndarray:
     """Losses of a block, accurate also where a class is nearly certain; the gradient goes to g. Overwrites h."""
-    top = np.arange(0, z.size, z.shape[1]) + z.argmax(1)  # places in the flat block
+    top = _tops(z)
     peak = z.take(top)
     np.subtract(z, peak[:, None], out=g)
     inner = np.vecdot(h, g)
@@ -196,9 +211,9 @@ def _careful(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray) -> n
         inner = np.vecdot(h, np.where(h == 0, 0, g)) + 0 * peak
     np.exp(g, out=g)
     g.put(top, 0)
-    t, h_top = g.dot(ones), h.take(top)
+    t, h_top = _sums(g, ones), h.take(top)
     h.put(top, 0)
-    q, s = h.dot(ones), 1 + t
+    q, s = _sums(h, ones), 1 + t
     r = q + h_top
     g *= (r / s)[:, None]
     g -= h
