@@ -198,7 +198,10 @@ def _direct(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray) -> tu
     g *= factor[:, None]
     g -= h
     twice = abs(losses + losses)
-    return losses, (twice >= abs(most)) & (twice >= abs(factor * s)) & (log_s > low)
+    sure = (twice >= abs(most)) & (twice >= abs(factor * s))
+    if not log_s.item(log_s.argmin()) >= -1:
+        sure &= log_s > low
+    return losses, sure
 
 # %% ../nbs/03_losses.ipynb #6389188d
 def _careful(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray) -> np.ndarray:
@@ -230,7 +233,7 @@ def _sweep(
     losses, grad = np.empty(N, dtype), np.empty((N if keep else size, K), dtype)
     work, ones = np.empty((size, K), dtype), np.empty(K, dtype)
     ones.fill(1)
-    share = {"O": Fraction}.get(dtype.kind, dtype.type)(1) / n
+    share = {"O": Fraction}.get(dtype.kind, float)(1) / n
     if 400 < K < 8192:
         np.setbufsize((K - 1) // 16 * 16)  # of less than a row, or NumPy copies what it broadcasts; reset by errstate
     for i in range(0, N, size):
@@ -308,8 +311,9 @@ def _enter(
 # %% ../nbs/03_losses.ipynb #7c9b6651
 def _leave(rows: np.ndarray, batch: _Batch) -> np.ndarray:
     """Rows, in the shape of the batch's values."""
-    array = rows.reshape(*batch.places, rows.shape[1])
-    return array if batch.axis == len(batch.places) else np.moveaxis(array, -1, batch.axis)
+    if batch.axis == len(batch.places):
+        return rows.reshape(batch.values.shape)
+    return np.moveaxis(rows.reshape(*batch.places, rows.shape[1]), -1, batch.axis)
 
 # %% ../nbs/03_losses.ipynb #5c0e72a1
 def _used(batch: _Batch) -> np.ndarray:
