@@ -166,6 +166,7 @@ def log_softmax(logits: ArrayLike, *, axis: int = -1) -> np.ndarray:
 
 # %% ../nbs/03_losses.ipynb #75386fdb
 _RANGE = {4: (-70, 35), 8: (-600, 300)}  # bytes of a number: logits whose exponentials neither vanish nor overflow
+_SHORT = 32  # numbers in a row: from here on, rows are not shifted one by one
 _BLOCK = 1 << 17  # numbers in a block: the logits, their exponentials and the rows of H stay in the cache together
 
 
@@ -187,8 +188,11 @@ def _sums(rows: np.ndarray, ones: np.ndarray) -> np.ndarray:
 def _direct(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Losses of a block of rows, and which of them are sure; the gradient goes to g."""
     low, high = _RANGE[z.dtype.itemsize]
-    small = low < z.item(z.argmax()) < high
-    x = z if small else np.subtract(z, z.take(_tops(z))[:, None], out=g)
+    x, top, least = z, z.item(z.argmax()), low
+    if not top < high:
+        few = len(ones) < _SHORT
+        least = low if few else (high - top) / 2
+        x = np.subtract(z, z.take(_tops(z))[:, None] if few else top - high, out=g)
     inner = np.vecdot(h, x)
     np.exp(x, out=g)
     s, r = _sums(g, ones), _sums(h, ones)
@@ -199,8 +203,8 @@ def _direct(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray) -> tu
     g -= h
     twice = abs(losses + losses)
     sure = (twice >= abs(most)) & (twice >= abs(factor * s))
-    if not log_s.item(log_s.argmin()) >= -1:
-        sure &= log_s > low
+    if not s.item(s.argmin()) >= 0.5:
+        sure &= (log_s > low) & (log_s > least)
     return losses, sure
 
 # %% ../nbs/03_losses.ipynb #6389188d

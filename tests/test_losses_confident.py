@@ -135,23 +135,47 @@ def around(number, dtype):
 
 
 @dtypes
-@pytest.mark.parametrize("side", [0, 1])
-def test_the_largest_logit_of_a_block(dtype, side, monkeypatch, careful):
-    border = losses._RANGE[np.dtype(dtype).itemsize][side]
+@pytest.mark.parametrize("K", [5, 31, 32, 40])
+def test_the_largest_logit_of_a_block(dtype, K, monkeypatch, careful):
+    """From the border on all is shifted: short rows by their own largest, long ones by one number."""
+    border = losses._RANGE[np.dtype(dtype).itemsize][1]
     rng = np.random.default_rng(0)
-    shifted, calls = [], []
-    monkeypatch.setattr(losses, "_tops", lambda z, f=losses._tops: calls.append(z) or f(z))
+    own, by = [], []
+    monkeypatch.setattr(losses, "_tops", lambda z, f=losses._tops: own.append(z) or f(z))
+    monkeypatch.setattr(np, "subtract", lambda a, b, *c, f=np.subtract, **d: by.append(np.ndim(b)) or f(a, b, *c, **d))
+    shifted = []
     for top in around(border, dtype):
-        Z = (top - rng.uniform(0, 0.2, (4, 5))).astype(dtype)
+        Z = (top - rng.uniform(0, 0.2, (4, K))).astype(dtype)
         Z[2, 3] = top
         Z[:, 0] = 8 * -abs(border)  # an unlikely class, which has most of the weight: no row is in doubt
-        y, H = rng.integers(0, 3, 4), rng.uniform(0.1, 0.2, (3, 5)).astype(dtype)
-        H[:, 0] = 1
-        calls.clear()
+        y, H = rng.integers(0, 3, 4), rng.uniform(0.1, 0.2, (3, K)).astype(dtype)
+        H[:, 0] = K
+        own.clear(), by.clear()
         infogain(Z, y, H)
-        shifted.append(len(calls))
+        shifted.append(list(by))
+        assert len(own) == (K < 32) * len(by)
         check(Z, y, H)
-    assert shifted == ([1, 1, 1, 0, 0], [0, 0, 1, 1, 1])[side] and not careful
+    assert shifted == [[], [], *[[2 * (K < 32)]] * 3] and not careful
+
+
+@dtypes
+@pytest.mark.parametrize("depth", [0.25, 0.5, 0.99, 1.01, 1.5])
+def test_rows_that_lose_digits_by_the_shift(dtype, depth, careful):
+    """A row that lies under minus half of what was subtracted is done over, one above keeps its digits."""
+    _, high = losses._RANGE[np.dtype(dtype).itemsize]
+    shift = 0.9 * high
+    Z = np.random.default_rng(0).uniform(-3, 0, (6, 40))
+    Z -= np.log(np.exp(Z).sum(1, keepdims=True))
+    Z += shift - depth * shift / 2  # after the shift, log s is -depth * shift / 2
+    Z[0] += high + shift - Z[0].max()
+    Z[:, 7] = -3 * high  # unlikely, with most of the weight
+    y, H = np.zeros(6, int), np.full((1, 40), 0.125)
+    H[:, 7] = 100
+    Z, H = Z.astype(dtype), H.astype(dtype)
+    careful.clear()
+    infogain(Z, y, H)
+    assert sum(careful) == (5 if depth > 1 else 0)
+    check(Z, y, H)
 
 
 @dtypes
@@ -181,6 +205,26 @@ def test_a_row_far_below_with_an_unlikely_label(dtype, careful):
         infogain(Z, [0, 2], np.eye(3, dtype=dtype))
         seen.append(sum(careful))
         check(Z, np.array([0, 2]), np.eye(3, dtype=dtype))
+    assert seen[0] == 1 and seen[-1] == 0
+
+
+@dtypes
+def test_a_row_far_below_after_a_large_shift(dtype, careful):
+    """The same in a block that was shifted by so much that half of it is deeper still."""
+    low, high = losses._RANGE[np.dtype(dtype).itemsize]
+    seen = []
+    for depth in around(low, np.float64):
+        Z = np.random.default_rng(0).uniform(-3, 0, (2, 40))
+        Z -= np.log(np.exp(Z).sum(1, keepdims=True))
+        Z += [[high - Z[0].max()], [depth]]
+        Z[:, 7] = 8 * low
+        Z = (Z - 4 * low).astype(dtype)
+        careful.clear()
+        H = np.zeros((1, 40), dtype)
+        H[:, 7] = 1
+        infogain(Z, [0, 0], H)
+        seen.append(sum(careful))
+        check(Z, np.zeros(2, int), H)
     assert seen[0] == 1 and seen[-1] == 0
 
 
