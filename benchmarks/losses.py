@@ -1,0 +1,360 @@
+"""CPU time and accuracy of the infogain loss beside its peers: python benchmarks/losses.py [ROUNDS]
+
+Needs the peers (python make.py peers). Writes the tables of benchmarks/README.md; Ctrl-C writes those that are done.
+"""
+# ruff: noqa: E402 (threads are set before NumPy is imported)
+import os
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"
+os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+
+import gc
+import platform
+import shutil
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import flint
+import jax
+import numpy as np
+import scipy.special
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+from nnnotes.losses import infogain_value_and_grad
+
+README = ROOT / "benchmarks" / "README.md"
+BEGIN, END = "<!-- written by benchmarks/losses.py: begin -->", "<!-- written by benchmarks/losses.py: end -->"
+SHAPES = ((64, 10), (256, 100), (1024, 1000), (4096, 1000), (512, 32000))
+FLOATS = (np.float32, np.float64)
+SPREADS = (1, 30)  # standard deviation of the logits
+ACCURACY_SPREADS = (1, 10, 30, 100, 1e3, 1e4, 1e5)
+DOUBTS = (1e-3, 1e-6, 1e-9, 1e-15, 1e-30)  # 1 - p of confident rows
+SECONDS = 0.005  # of CPU at least for each turn
+
+torch.set_num_threads(1)
+jax.config.update("jax_enable_x64", True)
+
+
+# ---------------------------------------------------------------- the peers: each makes a function of no arguments,
+#                                                                  which returns the mean loss and its gradient
+
+
+def ours(Z, y, H):
+    return lambda: infogain_value_and_grad(Z, y, H)
+
+
+def pytorch(Z, y, H):
+    logits, labels, weights = torch.tensor(Z, requires_grad=True), torch.tensor(y), torch.tensor(H)
+
+    def step():
+        logits.grad = None
+        value = torch.nn.functional.cross_entropy(logits, weights[labels])
+        value.backward()
+        return value.detach(), logits.grad
+
+    return step
+
+
+def gradient_by_hand(logits, labels, weights):
+    logs, h = torch.log_softmax(logits, 1), weights[labels]
+    return -(h * logs).sum(1).mean(), (h.sum(1, keepdim=True) * logs.exp() - h) / len(h)
+
+
+def pytorch_compiled(Z, y, H):
+    torch._dynamo.reset()
+    compiled = torch.compile(gradient_by_hand, dynamic=False)
+    arguments = torch.tensor(Z), torch.tensor(y), torch.tensor(H)
+
+    def step():
+        with torch.no_grad():
+            return compiled(*arguments)
+
+    return step
+
+
+@jax.jit
+@jax.value_and_grad
+def jax_step(logits, labels, weights):
+    return -(weights[labels] * jax.nn.log_softmax(logits, axis=1)).sum(1).mean()
+
+
+def jax_jit(Z, y, H):
+    arguments = jax.numpy.asarray(Z), jax.numpy.asarray(y), jax.numpy.asarray(H)
+    return lambda: jax.block_until_ready(jax_step(*arguments))
+
+
+def with_scipy(Z, y, H):
+    def step():
+        logs, h = scipy.special.log_softmax(Z, axis=1), H[y]
+        return -(h * logs).sum() / len(Z), (h.sum(1, keepdims=True) * np.exp(logs) - h) / len(Z)
+
+    return step
+
+
+def naive(Z, y, H):
+    """The formulas as the thread writes them."""
+
+    def step():
+        with np.errstate(all="ignore"):
+            P, h = np.exp(Z) / np.exp(Z).sum(1, keepdims=True), H[y]
+            return -(h * np.log(P)).sum() / len(Z), (h.sum(1, keepdims=True) * P - h) / len(Z)
+
+    return step
+
+
+def one_add(Z, y, H):
+    other = np.ones_like(Z)
+    return lambda: np.add(Z, other)
+
+
+COMPILER = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
+PEERS = {"PyTorch": pytorch, "PyTorch, by hand, compiled": pytorch_compiled, "JAX": jax_jit, "SciPy": with_scipy,
+         "naive NumPy": naive, "one add": one_add}
+if not COMPILER:
+    del PEERS["PyTorch, by hand, compiled"]
+
+
+# ----------------------------------------------------------------------------------------------------------- CPU time
+
+
+def batch(N, K, spread, dtype, seed=0):
+    """Logits, labels and weights. At most 1000 labels, or H would not fit into memory for K = 32000."""
+    rng = np.random.default_rng(seed)
+    M = min(K, 1000)
+    Z, H = spread * rng.standard_normal((N, K)), rng.random((M, K))
+    H[H < 0.2] = 0
+    H[np.arange(M), np.arange(M)] = 1
+    return Z.astype(dtype), rng.integers(0, M, N), H.astype(dtype)
+
+
+def agree(steps, spread):
+    """All peers compute the same thing, those that survive the spread."""
+    value, grad = steps["ours"]()
+    for name, step in steps.items():
+        if name != "one add" and not (name == "naive NumPy" and spread > 1):
+            theirs = step()
+            np.testing.assert_allclose(float(theirs[0]), value, rtol=1e-4)
+            np.testing.assert_allclose(np.asarray(theirs[1]), grad, rtol=1e-3, atol=1e-4 * abs(grad).max())
+
+
+def turns(step):
+    """How many calls fill a turn."""
+    calls, start = 0, time.process_time()
+    while time.process_time() - start < SECONDS:
+        step()
+        calls += 1
+    return calls
+
+
+def cpu_times(steps, rounds):
+    """Seconds of CPU for a call of each, all taking turns."""
+    calls = {name: turns(step) for name, step in steps.items()}
+    times = {name: [] for name in steps}
+    gc.collect()
+    gc.disable()
+    for _ in range(rounds):
+        for name, step in steps.items():
+            start = time.process_time()
+            for _ in range(calls[name]):
+                step()
+            times[name].append((time.process_time() - start) / calls[name])
+    gc.enable()
+    return times
+
+
+def measure(shape, dtype, spread, rounds):
+    """Our median CPU time, and for each peer the median of its time over ours in the same round."""
+    arguments = batch(*shape, spread, dtype)
+    steps = {"ours": ours(*arguments)} | {name: make(*arguments) for name, make in PEERS.items()}
+    agree(steps, spread)
+    times = cpu_times(steps, rounds)
+    ratios = {
+        name: statistics.median(theirs / own for theirs, own in zip(values, times["ours"], strict=True))
+        for name, values in times.items()
+        if name != "ours"
+    }
+    return statistics.median(times["ours"]), ratios
+
+
+# ----------------------------------------------------------------------------------------------------------- accuracy
+
+
+def truth(z, h):
+    """Loss and gradient of one row, to more than 60 digits."""
+    flint.ctx.prec = 600
+    z, h = [flint.arb(float(x)) for x in z], [flint.arb(float(x)) for x in h]
+    s, r = sum((x.exp() for x in z), flint.arb(0)), sum(h, flint.arb(0))
+    loss = r * s.log() - sum((a * b for a, b in zip(h, z, strict=True)), flint.arb(0))
+    return loss, [r * x.exp() / s - w for x, w in zip(z, h, strict=True)], r
+
+
+def error(found, true, scale):
+    """Of one number, relative to the scale."""
+    found = float(found)
+    return abs(float((flint.arb(found) - true) / scale)) if np.isfinite(found) else np.inf
+
+
+def errors(make, Z, y, H, confident=False):
+    """Largest relative errors of loss and gradient; the gradient's relative to the sum of the weights, or of confident
+    rows relative to itself, and at the label only.
+    """
+    worst = [0.0, 0.0]
+    for z, label in zip(Z, y, strict=True):
+        value, grad = make(z[None], np.array([label]), H)()
+        loss, slopes, r = truth(z, H[label])
+        places = [label] if confident else range(len(z))
+        of_grad = max(error(np.asarray(grad)[0, k], slopes[k], slopes[k] if confident else r) for k in places)
+        worst = [max(worst[0], error(value, loss, loss)), max(worst[1], of_grad)]
+    return worst
+
+
+def confident_rows(doubt, dtype, K=10):
+    """Rows whose label has the probability 1 - doubt."""
+    Z = np.random.default_rng(0).normal(size=(8, K)).astype(dtype)
+    others = np.log(np.exp(Z[:, 1:].astype(float)).sum(1))
+    Z[:, 0] = others - np.log(doubt)
+    return Z, np.zeros(8, int), np.eye(K, dtype=dtype)
+
+
+JUDGED = {"ours": ours, "PyTorch": pytorch, "JAX": jax_jit, "SciPy": with_scipy, "naive NumPy": naive}
+
+
+def accuracy(dtype):
+    """A row of errors for each spread, and for each degree of confidence."""
+    spreads, doubts = {}, {}
+    for spread in ACCURACY_SPREADS:
+        cases = [batch(32, K, spread, dtype, seed=K) for K in (10, 100, 1000)]
+        found = {name: [errors(make, *case) for case in cases] for name, make in JUDGED.items()}
+        spreads[spread] = {name: np.max(pairs, axis=0) / np.finfo(dtype).eps for name, pairs in found.items()}
+    for doubt in DOUBTS:
+        case = confident_rows(doubt, dtype)
+        doubts[doubt] = {name: errors(make, *case, confident=True) for name, make in JUDGED.items()}
+    return spreads, doubts
+
+
+# ------------------------------------------------------------------------------------------------------- the tables
+
+
+def table(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def time_tables(times):
+    parts = []
+    for dtype in FLOATS:
+        for spread in SPREADS:
+            rows = [
+                [f"({N}, {K})", f"{own * 1e6:,.0f}", *(f"{ratios[name]:.2f}" for name in PEERS)]
+                for ((N, K), kind, s), (own, ratios) in times.items()
+                if (kind, s) == (dtype, spread)
+            ]
+            parts += [f"**{dtype.__name__}, logits of standard deviation {spread}**", table(
+                ["(N, K)", "ours, µs", *PEERS], rows)] if rows else []
+    return "\n\n".join(parts)
+
+
+def pair_text(pair):
+    return " / ".join("not finite" if x == np.inf else f"{x:.2g}" for x in pair)
+
+
+def accuracy_tables(found):
+    parts = []
+    for dtype, (spreads, doubts) in found.items():
+        title = f"**{dtype.__name__}, standard deviation of the logits**, loss / gradient in eps"
+        rows = [[f"{spread:g}", *map(pair_text, row.values())] for spread, row in spreads.items()]
+        parts += [title, table(["", *JUDGED], rows)]
+        title = (f"**{dtype.__name__}, rows whose label has probability 1 - x**, "
+                 "relative error of the loss / of the gradient at the label")
+        rows = [[f"{doubt:g}", *map(pair_text, row.values())] for doubt, row in doubts.items()]
+        parts += [title, table(["x", *JUDGED], rows)]
+    return "\n\n".join(parts)
+
+
+def bar(text, worst, met, where=""):
+    return [text, f"{worst:.2f}{where}", "met" if met else "**not met**"]
+
+
+def time_bars(times):
+    """Each bar with the least favourable figure."""
+    bars = [
+        ("at least 2 times faster than PyTorch, everywhere", "PyTorch", 2, lambda shape, spread: True),
+        ("at least 1.5 times faster than JAX, everywhere", "JAX", 1.5, lambda shape, spread: True),
+        ("at least 4 times faster than PyTorch at (64, 10)", "PyTorch", 4, lambda shape, spread: shape == (64, 10)),
+        ("at least 3 times faster than PyTorch at deviation 30", "PyTorch", 3, lambda shape, spread: spread == 30),
+    ]
+    for text, name, least, counts in bars:
+        ratios = {case: r[name] for case, (_, r) in times.items() if counts(case[0], case[2])}
+        if ratios:
+            case = min(ratios, key=ratios.get)
+            missed = sum(ratio < least for ratio in ratios.values())
+            where = f" at {case[0]} {case[1].__name__}, deviation {case[2]}; {missed} of {len(ratios)} cases below"
+            yield bar(text, ratios[case], not missed, where)
+    adds = {spread: times[(4096, 1000), np.float32, spread][1]["one add"] for spread in SPREADS
+            if ((4096, 1000), np.float32, spread) in times}
+    if adds:
+        worst = max(1 / ratio for ratio in adds.values())
+        yield bar("at most 2 times as long as one add, (4096, 1000) float32", worst, worst <= 2)
+
+
+def accuracy_bars(found):
+    for dtype, (spreads, doubts) in found.items():
+        worst = max(np.max(row["ours"]) for row in spreads.values())
+        yield bar(f"loss and gradient within 3 eps, {dtype.__name__}", worst, worst <= 3, " eps")
+        worst = max(np.max(row["ours"]) for row in doubts.values()) / np.finfo(dtype).eps
+        yield bar(f"confident rows within 64 eps, {dtype.__name__}", worst, worst <= 64, " eps")
+
+
+def setting(rounds):
+    simd = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
+    versions = {"Python": platform.python_version()} | {
+        module.__name__: module.__version__ for module in (np, scipy, torch, jax)
+    }
+    compiled = "" if COMPILER else " No C++ compiler here, so `torch.compile` could not be measured."
+    return (
+        f"{platform.machine()} ({', '.join(simd)}), {os.cpu_count()} cores, {platform.system()}; "
+        + ", ".join(f"{name} {version}" for name, version in versions.items())
+        + f"; median of {rounds} rounds.{compiled}"
+    )
+
+
+def write(times, found, rounds, complete):
+    bars = [*time_bars(times), *accuracy_bars(found)]
+    parts = [BEGIN, f"Measured on: {setting(rounds)}"]
+    parts += [] if complete else ["**Interrupted: not all rows are here.**"]
+    parts += ["### Bars", table(["bar", "least favourable", ""], bars)] if bars else []
+    parts += ["### Accuracy", accuracy_tables(found)] if found else []
+    parts += ["### CPU time", "Ours in microseconds; the others as multiples of ours in the same round: above 1, "
+              "we are faster.", time_tables(times), END]
+    before, rest = README.read_text(encoding="utf-8").split(BEGIN)
+    README.write_text(before + "\n\n".join(parts) + rest.split(END)[1], encoding="utf-8")
+    print("\n".join(" ".join(line) for line in bars))
+
+
+def main(rounds=11):
+    rounds, times, found, complete = int(rounds), {}, {}, False
+    if not COMPILER:
+        print("no C++ compiler (g++ or clang++, or CXX): torch.compile is left out")
+    try:
+        for dtype in FLOATS:
+            print("accuracy", dtype.__name__, flush=True)
+            found[dtype] = accuracy(dtype)
+        for shape in SHAPES:
+            for dtype in FLOATS:
+                for spread in SPREADS:
+                    times[shape, dtype, spread] = own, ratios = measure(shape, dtype, spread, rounds)
+                    line = ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
+                    print(f"{shape} {dtype.__name__} {spread:2}: {own * 1e6:9.0f} µs; {line}", flush=True)
+        complete = True
+    except KeyboardInterrupt:
+        print("interrupted: writing what is done")
+    write(times, found, rounds, complete)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
