@@ -32,7 +32,7 @@ BEGIN, END = "<!-- written by benchmarks/losses.py: begin -->", "<!-- written by
 SHAPES = ((64, 10), (256, 100), (1024, 1000), (4096, 1000), (512, 32000))
 FLOATS = (np.float32, np.float64)
 SPREADS = (1, 30)  # standard deviation of the logits
-ACCURACY_SPREADS = (1, 10, 30, 100, 1e3, 1e4, 1e5)
+ACCURACY_SPREADS = (1, 3, 10, 30, 100, 1e3, 1e4, 1e5)
 DOUBTS = (1e-3, 1e-6, 1e-9, 1e-15, 1e-30)  # 1 - p of confident rows
 SECONDS = 0.005  # of CPU at least for each turn
 
@@ -228,7 +228,7 @@ def accuracy(dtype):
     """A row of errors for each spread, and for each degree of confidence."""
     spreads, doubts = {}, {}
     for spread in ACCURACY_SPREADS:
-        cases = [batch(32, K, spread, dtype, seed=K) for K in (10, 100, 1000)]
+        cases = [batch(64, K, spread, dtype, seed=K) for K in (10, 100, 1000)]
         found = {name: [errors(make, *case) for case in cases] for name, make in JUDGED.items()}
         spreads[spread] = {name: np.max(pairs, axis=0) / np.finfo(dtype).eps for name, pairs in found.items()}
     for doubt in DOUBTS:
