@@ -105,6 +105,7 @@ class _State:
         self.rows, self.pivots = np.zeros((0, 2 * scouts), np.uint64), np.zeros(0, int)
         self.generators: list[Generator] = []
         self.constants: list[Generator] = []
+        self.powers: dict[tuple[int, Fraction], Generator] = {}
         self.primes: dict[int, Generator] = {}
 
 # %% ../../nbs/engine/points.ipynb #1084d532
@@ -266,10 +267,12 @@ def _exp_constant(state: _State, c: Samples) -> Samples:
         return _rational(state, 1)
     if not state.constants:
         state.constants.append(Generator(_rational(state, 1), _rational(state, 0), _fresh(state), ROOTS))
-    for generator in state.constants:
+    for index, generator in enumerate(state.constants):
         factor = _recognised(state, c * _inverse(state, generator.exponent))
         if factor is not None:
-            return _power(state, generator, factor)
+            power = _power(state, generator, factor)
+            state.powers[index, factor] = Generator(c, _rational(state, 0), power, 1)
+            return power
     state.constants.append(Generator(c, _rational(state, 0), _fresh(state), ROOTS))
     return _power(state, state.constants[-1], Fraction(1))
 
@@ -305,7 +308,8 @@ def _log_rational(state: _State, value: Fraction) -> Samples:
 def _log_constant(state: _State, c: Samples) -> Samples:
     """The logarithm of a positive constant."""
     one = Generator(_rational(state, 0), _rational(state, 0), _rational(state, 1), 1)
-    for generator, sign in ((one, 1), *((constant, sign) for constant in state.constants for sign in (1, -1))):
+    known = (*state.constants, *state.powers.values())
+    for generator, sign in ((one, 1), *((constant, sign) for constant in known for sign in (1, -1))):
         factor = _recognised(state, c * _power(state, generator, Fraction(-sign)))
         if factor is not None:
             return generator.exponent * _rational(state, sign) + _log_rational(state, factor)
