@@ -34,9 +34,21 @@ export function perFrame(draw) {
   return ask;
 }
 
-/** Set several traits, and tell the kernel once. */
+const TELL = 80; // milliseconds
+const untold = new WeakMap(); // model: what will tell the kernel
+
+/** Set several traits. Views follow at once; the kernel is told a little later, and once: it would cost the next frame. */
 export function put(model, values) {
   for (const [name, value] of Object.entries(values)) model.set(name, value);
+  if (untold.has(model)) return;
+  untold.set(model, setTimeout(() => tell(model), TELL));
+}
+
+/** Tell the kernel now what it has not been told. */
+function tell(model) {
+  if (!untold.has(model)) return;
+  clearTimeout(untold.get(model));
+  untold.delete(model);
   model.save_changes();
 }
 
@@ -375,6 +387,7 @@ export function mount({ model, el, className, label, build }) {
     sizes.disconnect();
     model.off("change", ask);
     ask.cancel();
+    tell(model);
     view.end?.();
     root.remove();
   };

@@ -253,7 +253,7 @@ function view(model, F, root) {
       [x + far, down - 18], [x - far, down - 18, "end"], [x + far, down + 18], [x - far, down + 18, "end"]]; // prettier-ignore
     const square = ([x, down], r) => ({ x0: x - r, x1: x + r, y0: down - r, y1: down + r });
     const edges = along([0, 1, 2, 0].flatMap((j, i, all) => (i ? pieces(xy(corner(all[i - 1])), xy(corner(j))) : [])), 2);
-    placed.clear([square(P, 13), ...(B ? [square(B, 12)] : []), ...along(pieces(P, N), 4), ...along(trail.map(xy), 2), ...edges, ...corners.map(cornerBox)]);
+    placed.clear([square(P, 13), ...(B ? [square(B, 12)] : []), ...along(pieces(P, N), 4), ...along(trail.map(xy), 2), ...edges, ...cornerBoxes(`${width} ${k}`)]);
     placed.put(words.here, `loss ${num(now.loss)}`, around(...P, 17));
     placed.put(words.best, B ? "best answer" : "", around(...B ?? [0, 0], 16));
     heights.forEach((node, i) => {
@@ -278,9 +278,13 @@ function view(model, F, root) {
 
   /** Whether a label fits into the triangle there. */
   const inTriangle = ([x, down]) => [-14, 14].every((dx) => [-9, 9].every((dy) => from({ x: x + dx, y: down + dy }).every((part) => part > 0)));
-  const cornerBox = (node) => {
-    const { x, y: down, width, height } = node.node().getBBox();
-    return { x0: x - 8, x1: x + width + 8, y0: down, y1: down + height };
+  let named = null; // what the boxes of the corners' names were measured for: to measure is to lay out the page anew
+  let boxes = [];
+  const cornerBoxes = (key) => {
+    if (key === named) return boxes;
+    named = key;
+    boxes = corners.map((node) => node.node().getBBox()).map(({ x, y: down, width, height }) => ({ x0: x - 8, x1: x + width + 8, y0: down, y1: down + height }));
+    return boxes;
   };
   const answerPlaces = (j) => [[0.66, 0.17], [0.74, 0.13], [0.6, 0.2]].map(([high, low]) => [...xy(corner(j).map((one) => (one ? high : low))), "middle"]);
 

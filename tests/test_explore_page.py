@@ -263,10 +263,24 @@ def test_presets_move_only_for_those_who_want_it(open_page, motion):
     page.wait_for_function("model.get('x') === 0")
 
 
+def test_the_kernel_is_told_once_for_many_changes(open_page):
+    page = open_page()
+    show(page, "Saturation", {}).get_by_role("slider", name="Input x").focus()
+    for _ in range(5):
+        page.keyboard.press("End")
+        page.keyboard.press("ArrowLeft")
+    page.wait_for_function("told.at(-1) < 32")
+    assert page.evaluate("told.length") < 10 and page.evaluate("told.at(-1)") == pytest.approx(31.9)
+
+
 def test_a_view_leaves_nothing_behind(open_page):
     page = open_page()
     root = show(page, "Saturation", {})
+    page.evaluate("model.set('x', 2)")
+    root.get_by_role("slider", name="Input x").focus()
+    page.keyboard.press("End")
     page.evaluate("end()")
+    assert page.evaluate("told") == [32]  # before it is too late
     page.evaluate("model.set('x', 1)")
     page.evaluate("frame()")
     assert root.count() == 0
