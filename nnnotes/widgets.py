@@ -14,6 +14,7 @@ import numpy as np
 
 from ._validation import expected, missing_extra
 from .activations import scaled_tanh
+from .losses import class_weight_matrix, identity_matrix, label_smoothing_matrix, similarity_from_distance
 
 try:
     import anywidget
@@ -92,10 +93,10 @@ _LEAST = 0.001  # of a probability on the picture
 def _infogain_presets() -> dict[str, list[dict[str, Any]]]:
     """Matrices and predictions."""
     matrices = {
-        "identity": np.eye(3),
-        "class weights 1, 1, 3": np.diag([1.0, 1.0, 3.0]),
-        "label smoothing 0.1": 0.9 * np.eye(3) + 0.1 / 3,
-        "their similarities, exp(−d)": np.exp(-np.array(_DISTANCES)),
+        "identity": identity_matrix(3),
+        "class weights 1, 1, 3": class_weight_matrix([1, 1, 3]),
+        "label smoothing 0.1": label_smoothing_matrix(3, 0.1),
+        "their similarities, exp(−d)": similarity_from_distance(_DISTANCES),
     }
     matrix = {name: {"reading": "similarity", "matrix": values.tolist()} for name, values in matrices.items()}
     matrix["the asker’s distances"] = {"reading": "distance", "matrix": _DISTANCES}

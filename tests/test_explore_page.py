@@ -9,7 +9,7 @@ from conftest import ROOT, SHOTS
 
 from nnnotes import widgets
 from nnnotes.activations import scaled_tanh
-from nnnotes.losses import infogain_grad, infogain_losses, softmax
+from nnnotes.losses import expected_distance_grad, infogain_grad, infogain_losses, similarity_from_distance, softmax
 
 PAGE = (ROOT / "tests/explore.html").read_text(encoding="utf-8")
 FORMULAS = (ROOT / "nnnotes/static/formulas.js").read_text(encoding="utf-8")
@@ -27,7 +27,7 @@ FOCUS_SEEN = """(handle) => {
   const ring = handle.querySelector(".nn-ring");
   return ring ? getComputedStyle(ring).stroke !== "rgba(0, 0, 0, 0)" : getComputedStyle(handle).boxShadow !== "none";
 }"""
-SIMILAR = np.exp(-np.array([[0.0, 1, 4], [1, 0, 4], [4, 4, 0]])).tolist()
+SIMILAR = similarity_from_distance([[0, 1, 4], [1, 0, 4], [4, 4, 0]]).tolist()
 STATES = {
     "Infogain": {
         "opening": ({}, "Prediction"),
@@ -137,7 +137,7 @@ def test_losses_in_the_browser_are_those_of_numpy(open_page):
     p, h = answers(10_000)
     p, rows = softmax(np.log(p)), np.arange(len(p))
     grad = infogain_grad(np.log(p), rows, h, normalization="none")
-    apart = p * np.vecdot(h[:, :, None] - h[:, None, :], p[:, None, :])
+    apart = expected_distance_grad(np.log(p), rows, h, normalization="none")
     wanted = {
         "infogain": ((p, h), infogain_losses(np.log(p), rows, h)),
         "infogain_grad": ((p, h), grad),
