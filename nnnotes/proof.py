@@ -9,11 +9,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
+from numbers import Number
 from typing import Any
 
 import numpy as np
 
-from ._validation import expected, missing_extra, one_of
+from ._validation import as_integer, expected, missing_extra, one_of
 
 try:
     import sympy as sp
@@ -23,7 +24,7 @@ try:
     from nnnotes.engine.checks import ProofError
     from nnnotes.engine.field import WORK, Field
     from nnnotes.engine.points import Points
-    from nnnotes.engine.trace import Leak, Trace, Traced, Undecided, exact_numpy
+    from nnnotes.engine.trace import Leak, Trace, Traced, Undecided, exact_numpy, stand_in
 except ImportError as error:
     raise missing_extra(error, "nnnotes.proof") from error
 
@@ -73,9 +74,10 @@ class Proof:
     sizes : dict
         The shape of every array of symbols by name; ``()`` for a single symbol.
     conditions : dict of str
-        "branch": the comparisons that the code made where they are few, else how many, and with which constants;
+        "branch": the comparisons that the code made where they are few, else how many, with which
+        constants, and each in which another constant may hide;
         "formula's branch": those of a `Max`, `Abs` or `Piecewise` in the formula;
-        "assumed": what the symbols are declared to be, and the signs on which logarithms and roots relied.
+        "assumed": what the symbols are declared to be, and the signs on which logs and roots relied.
         What there is none of is left out.
     certainty : str
         "exact", or what an engine that is not says about itself.
@@ -99,7 +101,7 @@ class Proof:
 
     def rows(self) -> dict[str, str]:
         """The report, row by row."""
-        sizes = ", ".join(f"{name} {shape}" if shape else f"{name} a number" for name, shape in self.sizes.items())
+        sizes = ", ".join(f"{name} {shape or 'a number'}" for name, shape in self.sizes.items())
         rows = {"sizes": sizes, **self.conditions, "decision": self.certainty}
         rows |= {"referee": "SymPy decides the same"} if self.referee else {}
         return rows | {"same path": ", ".join((*self.dtypes, "proof"))}
@@ -162,13 +164,14 @@ def prove(
     function : callable
         What ships, checks of its arguments included: any function, method or lambda.
     formula : sympy.Expr, or nested array, list or tuple of them
-        What was derived, in the symbols of the arguments and with the structure of what the function returns.
+        What was derived, in the symbols of the arguments and with the structure of what the function
+        returns.
     *args, **kwargs
-        The function's arguments, with SymPy symbols where the numbers go; all else is handed on as it is.
-        A parameter that is called like one of those below is reached through a lambda.
+        The function's arguments, with SymPy symbols where the numbers go; all else is handed on as it
+        is. A parameter that is called like one of those below is reached through a lambda.
     point : dict, optional
-        Values by the names of the symbols, ``{"x": [1, 2]}``, as float32 holds them: they choose the branch.
-        What is not named is drawn.
+        Values by the names of the symbols, ``{"x": [1, 2]}``, as float32 holds them: they choose the
+        branch. What is not named is drawn.
     seed : int
         For the values and random points that are drawn.
     thresholds : sequence of numbers
@@ -176,8 +179,8 @@ def prove(
     referee : bool
         Whether SymPy shall decide once more, independently. For the smallest sizes: it is slow.
     engine : "exact", "points" or None
-        What decides: lowest forms, or random points. None begins with the first, and takes the second where that
-        is too much work, by a count that is the same on every machine.
+        What decides: lowest forms, or random points. None begins with the first, and takes the second
+        where that is too much work, by a count that is the same on every machine.
 
     Returns
     -------
@@ -187,11 +190,12 @@ def prove(
     Raises
     ------
     ProofError
-        The result is not the formula, with the smallest counterexample found; or float32, float64 and the proof
-        take different paths or give different values; or an argument was written to; or a constant is undeclared.
+        The result is not the formula, with the smallest counterexample found; or float32, float64 and
+        the proof take different paths or give different values; or an argument was written to; or a
+        constant is undeclared.
     Leak
-        The formula was about to be lost, by ``float()`` or an inexact constant. Not an `Exception`, so that the
-        function cannot swallow it.
+        The formula was about to be lost, by ``float()`` or an inexact constant. Not an `Exception`, so
+        that the function cannot swallow it.
     Undecided
         Neither equality nor difference could be shown, or a mistake would be more probable than 2^-64.
     TypeError, ValueError
@@ -199,9 +203,9 @@ def prove(
 
     Notes
     -----
-    What is proved is an identity of formulas in real arithmetic, at these sizes, on this branch: the one that the
-    code took and the one that the formula took, where the signs are as assumed. Rounding is not part of it: see
-    `ulp_error`.
+    What is proved is an identity of formulas in real arithmetic, at these sizes, on this
+    branch: the one that the code took and the one that the formula took, where the signs are as assumed.
+    Rounding is not part of it: see `ulp_error`.
 
     Examples
     --------
@@ -214,6 +218,7 @@ def prove(
         decision     exact
         same path    float32, float64, proof
     """
+    checks.constants_in(thresholds)
     call = Call(function, args, kwargs)
     values = choose_point(call, point, seed)
     sizes = {name: entries.shape for name, entries in call.groups.items()}
@@ -267,10 +272,11 @@ def refute(function: Callable, formula: Any, *args: Any, **kwargs: Any) -> Proof
 
 # %% ../nbs/01_proof.ipynb #d05b30d3
 def _change_floats(change: Callable[[Any], Any], argument: Any) -> Any:
-    """The argument with `change` applied to every float and float array in it; other arrays are copied."""
+    """The argument with `change` applied to its floats and float arrays; other arrays are copied."""
 
     def changed(part: Any) -> Any:
-        is_float = isinstance(part, float | np.floating | np.ndarray) and np.asarray(part).dtype.kind == "f"
+        number = isinstance(part, float | np.floating | np.ndarray)
+        is_float = number and np.asarray(part).dtype.kind == "f"
         return change(part) if is_float else part.copy() if isinstance(part, np.ndarray) else part
 
     return rebuilt(changed, argument)
@@ -279,22 +285,34 @@ def _change_floats(change: Callable[[Any], Any], argument: Any) -> Any:
 def _called(function: Callable, args: list, kwargs: dict) -> Any:
     """What the function returns; a `ProofError` if it writes to its arguments."""
     kept = mapped(lambda part: part, [args, kwargs])
-    result = function(*args, **kwargs)
+    result = stand_in(function)(*args, **kwargs)
     if not unchanged([args, kwargs], kept):
         raise ProofError(f"{name_of(function)} writes to its arguments", {})
     return result
 
 # %% ../nbs/01_proof.ipynb #ab03404c
-def _attempt(function: Callable, args: tuple, kwargs: dict, precision: int, ties: bool = False) -> Any:
-    """The function on exact floats, with so many bits; `ties` as in a `Trace`."""
-    trace = Trace(precision=precision, ties=ties)
+_FEW = 32
+
+
+def _attempt(function: Callable, args: tuple, kwargs: dict, trace: Trace) -> Any:
+    """The function on numbers of the trace, exactly equal to the floats in its arguments."""
+    known: dict[float, Any] = {0.0: trace.constant(0)}
+
+    def number(value: Any) -> Any:
+        if trace.engine is None:
+            return trace.constant(value)
+        size = abs(float(value))
+        if len(known) > _FEW:
+            raise Undecided(f"more than {_FEW} different floats are too many for an engine")
+        known[size] = known[size] if size in known else trace.input(f"v{len(known)}", size)
+        return -known[size] if value < 0 else known[size]
 
     def exact(value: Any) -> Any:
         if not isinstance(value, np.ndarray):
-            return trace.constant(value)
+            return number(value)
         numbers = np.empty(value.shape, object)
         for index in np.ndindex(value.shape):
-            numbers[index] = trace.constant(value[index])
+            numbers[index] = number(value[index])
         return numbers
 
     with exact_numpy():
@@ -305,19 +323,99 @@ def _attempt(function: Callable, args: tuple, kwargs: dict, precision: int, ties
 
 # %% ../nbs/01_proof.ipynb #30e55b72
 def _outputs(result: Any) -> list[np.ndarray]:
-    """The arrays that a function returned, one after the other."""
-    parts = result if isinstance(result, (tuple, list)) else None
-    return [np.asarray(result)] if parts is None else [array for part in parts for array in _outputs(part)]
+    """The arrays of numbers that a function returned, one after the other."""
+    if isinstance(result, dict):
+        result = list(result.values())
+    if isinstance(result, (tuple, list)):
+        return [array for part in result for array in _outputs(part)]
+    array = np.asarray(result)
+    strange = [entry for entry in array.flat if not isinstance(entry, (Traced, Number, np.bool_))]
+    if strange:
+        what = f"a {type(strange[0]).__name__}"
+        wanted = "numbers, or tuples, lists, dicts or arrays of them"
+        raise TypeError(f"function: expected {wanted}, but it returns {what}")
+    return [array]
 
 # %% ../nbs/01_proof.ipynb #6fbda788
 def _accurate(result: Any, bits: int) -> bool:
-    """Whether every number of the result is finite with so many right bits, exact, or not finite at all."""
-    numbers = [entry.number for array in _outputs(result) for entry in array.flat if isinstance(entry, Traced)]
+    """Whether every number of the result has so many right bits, is exact, or is not finite."""
+    entries = [entry for array in _outputs(result) for entry in array.flat]
+    for entry in entries:
+        if checks.is_rounded(entry) and np.isfinite(entry):
+            text = f"{float(entry)!r} is a float, computed from constants and not from the data"
+            raise Undecided(f"the result {text}")
+    numbers = [entry.number for entry in entries if isinstance(entry, Traced)]
     return all(n.is_exact() or not n.is_finite() or n.rel_accuracy_bits() >= bits for n in numbers)
+
+# %% ../nbs/01_proof.ipynb #3ad1c102
+def _gap(one: Any, other: Any, bits: int) -> int:
+    """2 where two numbers have so many bits in common, 1 where no float tells them apart, else 0."""
+    left, right = (n.number if isinstance(n, Traced) else Trace().constant(n).number for n in (one, other))
+    if not (left.is_finite() and right.is_finite()):
+        return 2 * (str(float(left)) == str(float(right)))
+    apart = abs(left - right)
+    if apart.is_zero() or apart < abs(left) / 2**bits:
+        return 2
+    return int(apart < type(apart)(2) ** -1300)
+
+# %% ../nbs/01_proof.ipynb #3ad1c103
+def _any_answer(function: Callable, args: tuple, kwargs: dict, precision: int, bits: int) -> tuple[Any, bool] | None:
+    """The result, and whether so many bits are right, if all answers to a comparison lead to it; else None."""
+    try:
+        traces = [Trace(precision=precision, ties=order) for order in (0, -1, 1)]
+        result, *others = (_attempt(function, args, kwargs, trace) for trace in traces)
+        pairs = [pair for other in others for pair in zip(_outputs(result), _outputs(other), strict=True)]
+        gaps = [_gap(*pair, bits) for a, b in pairs for pair in zip(a.flat, b.flat, strict=True)]
+    except (Undecided, ValueError):
+        return None
+    return (result, min(gaps) == 2 and _accurate(result, bits)) if min(gaps, default=0) else None
+
+# %% ../nbs/01_proof.ipynb #3ad1c0f7
+def _plain(result: Any) -> Any:
+    """The result without formulas, as numbers only: zero where the engine knows it to be."""
+
+    def number(entry: Any) -> Any:
+        if not isinstance(entry, Traced):
+            return entry
+        trace = Trace(precision=entry.trace.precision)
+        return trace.constant(0 if entry.trace.engine.is_zero(entry.element) else entry.number)
+
+    def change(part: Any) -> Any:
+        is_array = isinstance(part, np.ndarray) and part.dtype == object
+        return np.asarray(np.frompyfunc(number, 1, 1)(part), object) if is_array else number(part)
+
+    return rebuilt(change, result)
+
+# %% ../nbs/01_proof.ipynb #3ad1c0f6
+def _best(function: Callable, args: tuple, kwargs: dict, bits: int) -> tuple[Any, bool]:
+    """The result with as many bits as it takes, and whether so many are right."""
+    result, failure = None, None
+    for precision in (bits + 4 << doublings for doublings in range(7)):
+        try:
+            trace = Trace(precision=precision, ties=None)
+            result, failure = _attempt(function, args, kwargs, trace), None
+        except Undecided as undecided:
+            failure = undecided
+            continue
+        if _accurate(result, bits):
+            return result, True
+    if failure is None:
+        answer: tuple[Any, bool] | None = (result, False)
+    else:
+        answer = _any_answer(function, args, kwargs, precision, bits)
+    if answer is not None and answer[1]:
+        return answer
+    try:
+        decided = _plain(_attempt(function, args, kwargs, Trace(Field(_EXACT_WORK), precision)))
+        return decided, _accurate(decided, bits)
+    except (Exception, Leak):
+        if answer is None:
+            raise failure or Undecided("the result cannot be told") from None
+        return answer
 
 # %% ../nbs/01_proof.ipynb #6b557395
 def oracle(function: Callable, *args: Any, digits: int = 50, **kwargs: Any) -> Any:
-    """Run the function itself on numbers with many digits, made exactly from the floats in its arguments.
+    """Run the function itself on numbers with many digits, exactly equal to the floats in its arguments.
 
     Parameters
     ----------
@@ -340,11 +438,16 @@ def oracle(function: Callable, *args: Any, digits: int = 50, **kwargs: Any) -> A
     ProofError
         If the function writes to its arguments.
     Undecided
-        If a comparison, or the side of an edge, needs more digits than there are.
+        If so many right digits, a comparison, or the side of an edge, need more than 64 times as many;
+        or if the code computes a number of the result from constants only, in floats.
 
     Notes
     -----
-    The sign of a zero is not kept. A NaN compares as in Python, so that a `max` over it may answer another number.
+    Numbers that are equal by another route tie if they are equal for all data. Constants
+    that the code computes by itself, as in ``1 / 3``, are the floats that Python makes of them.
+
+    The sign of a zero is not kept. A NaN compares as in Python, so that a `max` over it may answer
+    another number.
 
     Examples
     --------
@@ -352,22 +455,16 @@ def oracle(function: Callable, *args: Any, digits: int = 50, **kwargs: Any) -> A
     >>> oracle(np.exp, np.array([1.0, -1000.0]))
     array([<2.71828182845905>, <5.07595889754946e-435>], dtype=object)
     """
-    if not isinstance(digits, int) or digits < 1:
+    if as_integer("digits", digits) < 1:
         raise expected("digits", "a positive integer", digits)
-    bits = math.ceil(digits * math.log2(10))
     floats: list = []
     _change_floats(floats.append, [args, kwargs])
     if not floats:
-        raise TypeError("args: expected floats or float arrays, got none (integers are taken for labels)")
-    *attempts, last = (bits + 4 << doublings for doublings in range(7))
-    for precision in attempts:
-        try:
-            result = _attempt(function, args, kwargs, precision)
-        except Undecided:
-            continue
-        if _accurate(result, bits):
-            return result
-    return _attempt(function, args, kwargs, last, ties=True)
+        raise TypeError("args: expected floats or float arrays, got none (integers are labels)")
+    result, accurate = _best(function, args, kwargs, math.ceil(int(digits) * math.log2(10)))
+    if not accurate:
+        raise Undecided(f"{name_of(function)} loses too many digits to have {digits} right ones")
+    return result
 
 # %% ../nbs/01_proof.ipynb #4fcef25b
 def _ulp(got: float, true: Any, size: float, dtype: type) -> float:
@@ -386,8 +483,14 @@ def _ulp(got: float, true: Any, size: float, dtype: type) -> float:
 def _ulps(got: np.ndarray, true: np.ndarray, scale: Any, dtype: type) -> np.ndarray:
     """The error of every number of one result."""
     if got.shape != true.shape:
-        raise ValueError(f"the function returns shape {got.shape} in floats, {true.shape} on the oracle's numbers")
-    sizes = np.broadcast_to(math.nan if scale is None else scale, got.shape)
+        shapes = f"shape {got.shape} in floats, {true.shape} on the oracle's numbers"
+        raise ValueError(f"the function returns {shapes}")
+    try:
+        sizes = np.broadcast_to(math.nan if scale is None else np.asarray(scale, float), got.shape)
+    except (TypeError, ValueError):
+        raise expected("scale", f"numbers that broadcast to shape {got.shape}", repr(scale)) from None
+    if scale is not None and not np.isfinite(sizes).all():
+        raise expected("scale", "finite numbers", repr(scale))
     errors = np.empty(got.shape)
     for index in np.ndindex(got.shape):
         errors[index] = _ulp(float(got[index]), true[index], abs(float(sizes[index])), dtype)
@@ -407,8 +510,8 @@ class UlpError:
     got, true : float
         The result there, and what it should be.
     errors : numpy.ndarray
-        The error of each number, in the shape of the result; of several results one after the other, flat.
-        Infinite where a finite value was missed.
+        The error of each number, in the shape of the result; of several results one after the other,
+        flat. Infinite where a finite value was missed.
     dtype : str
         The floats that were judged.
     """
@@ -429,7 +532,12 @@ class UlpError:
         return f"largest error of {self.errors.size}: {largest}"
 
 # %% ../nbs/01_proof.ipynb #4386a16f
-def ulp_error(function: Callable, *args: Any, dtype: type = np.float64, scale: Any = None, **kwargs: Any) -> UlpError:
+_JUDGING = 170
+
+
+def ulp_error(
+    function: Callable, *args: Any, dtype: type = np.float64, scale: Any = None, **kwargs: Any
+) -> UlpError:
     """How far a function in float arithmetic is from the oracle, in ulp.
 
     Parameters
@@ -437,12 +545,13 @@ def ulp_error(function: Callable, *args: Any, dtype: type = np.float64, scale: A
     function : callable
         The function that ships.
     *args, **kwargs
-        Its arguments; floats and float arrays are rounded to `dtype` first, and the oracle starts from the rounded.
+        Its arguments; floats and float arrays are rounded to `dtype` first, and the oracle starts from
+        the rounded.
     dtype : numpy.float32 or numpy.float64
         The floats to judge.
     scale : array_like, optional
-        Where the errors are measured in the spacing at this size, not at the true value; broadcast with the result.
-        For a difference, whose relative error cancellation makes as large as one likes.
+        Where the errors are measured in the spacing at this size, not at the true value; broadcast with
+        the result. For a difference, whose relative error cancellation makes as large as one likes.
 
     Returns
     -------
@@ -454,20 +563,30 @@ def ulp_error(function: Callable, *args: Any, dtype: type = np.float64, scale: A
     >>> ulp_error(np.tanh, np.linspace(-3, 3, 101)).max < 2
     True
     """
-    if dtype not in DTYPES:
+    kind = next((one for one in DTYPES if one == dtype), None)
+    if kind is None:
         raise expected("dtype", "numpy.float32 or numpy.float64", dtype)
 
     def rounded(value: Any) -> Any:
-        return value.astype(dtype) if isinstance(value, np.ndarray) else dtype(value)
+        return value.astype(kind) if isinstance(value, np.ndarray) else kind(value)
 
     args, kwargs = _change_floats(rounded, [list(args), kwargs])
-    got, true = _outputs(_called(function, list(args), kwargs)), _outputs(oracle(function, *args, **kwargs))
+    got = _outputs(_called(function, list(args), kwargs))
+    for array in got:
+        if array.dtype.kind not in "fiu" or (array.dtype.kind == "f" and array.dtype != kind):
+            wanted = f"{kind.__name__} from arguments of {kind.__name__}"
+            raise TypeError(f"function: expected {wanted}, got {array.dtype}")
+    true = _outputs(_best(function, tuple(args), kwargs, _JUDGING)[0])
     scales = scale if isinstance(scale, (tuple, list)) and len(got) > 1 else [scale] * len(got)
-    each = [_ulps(*parts, dtype) for parts in zip(got, true, scales, strict=True)]
+    if not len(got) == len(true) == len(scales):
+        counts = f"{len(got)} results, {len(true)} on the oracle's numbers, {len(scales)} scales"
+        raise ValueError(f"scale: expected one for each result, got {counts}")
+    each = [_ulps(*parts, kind) for parts in zip(got, true, scales, strict=True)]
     errors = each[0] if len(each) == 1 else np.concatenate([part.ravel() for part in each])
     if not errors.size:
         raise expected("args", "a call with a result to judge", "an empty one")
     worst = int(errors.argmax())
-    ours, theirs = (checks.as_float(np.concatenate([part.ravel() for part in side])[worst]) for side in (got, true))
+    flat = (np.concatenate([part.ravel() for part in side]) for side in (got, true))
+    ours, theirs = (checks.as_float(side[worst]) for side in flat)
     where = tuple(map(int, np.unravel_index(worst, errors.shape)))
-    return UlpError(float(errors[where]), where, ours, theirs, errors, dtype.__name__)
+    return UlpError(float(errors[where]), where, ours, theirs, errors, kind.__name__)

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import scipy.special
 import sympy as sp
 
 from nnnotes.engine import checks
@@ -213,8 +214,21 @@ def test_shape_that_depends_on_the_dtype():
 
 
 def test_a_lost_formula_is_seen():
-    assert "lost the formula: result is the plain number 3" in said(lambda x: 3, X, X)
-    assert "result[1] is the plain number" in said(lambda v: np.array([v[0], 2, v[2]], object), V, V)
+    assert "lost the formula: result is the plain number 0.1" in said(lambda x: 0.1, X, X)
+    assert "result[1] is the plain number" in said(lambda v: [v[0], 0.1, v[2]], V, V)
+
+
+def test_exact_numbers_in_the_result_are_constants():
+    assert "<lambda>      3" in said(lambda x: 3, X, X)
+    relu, point = [sp.Max(s, 0) for s in V], {"v": [-1, 0.5, 2]}
+    for function in (lambda v: np.maximum(v, 0), lambda v: np.where(v > 0, v, 0), lambda v: [max(s, 0) for s in v]):
+        assert prove(function, relu, V, point=point)
+        assert "is not the formula" in said(function, [2 + s for s in relu], V, point=point)
+    floor = [sp.Max(s, 3) for s in V]
+    assert prove(lambda v: np.exp(64 / np.maximum(v, 3)), [sp.exp(64 / s) for s in floor], V, point=point, thresholds=3)
+    assert prove(lambda v: (1 / np.maximum(v, 3)).sum(), sum(1 / s for s in floor), V, point=point, thresholds=3)
+    masked = prove(lambda v: np.exp(np.where(v > 0, v, 0)).sum(), sum(map(sp.exp, relu)), V, point=point)
+    assert masked.branch.count(" is ") == 3
 
 
 # constants in comparisons
@@ -394,6 +408,16 @@ Y = sp.Symbol("y")
         (ValueError, r"point\['v'\]: expected shape \(3,\), got", lambda: prove(np.exp, V, V, point={"v": [1, 2]})),
         (ValueError, "numbers that float32 holds, got nan", lambda: prove(np.exp, X, X, point={"x": math.nan})),
         (ValueError, "numbers that float32 holds, got 1e\\+40", lambda: prove(np.exp, X, X, point={"x": 1e40})),
+        (ValueError, "numbers that float32 holds, got 'a'", lambda: prove(np.exp, X, X, point={"x": "a"})),
+        (ValueError, "numbers that float32 holds, got None", lambda: prove(np.exp, X, X, point={"x": None})),
+        (TypeError, "seed: expected an integer, got 'a'", lambda: prove(np.exp, X, X, seed="a")),
+        (ValueError, "thresholds: expected finite numbers, got None", lambda: prove(np.exp, X, X, thresholds=None)),
+        (ValueError, "thresholds: expected finite numbers, got nan", lambda: prove(np.exp, X, X, thresholds=math.nan)),
+        (ValueError, "thresholds: expected finite numbers, got '30'", lambda: prove(np.exp, X, X, thresholds="30")),
+        (TypeError, "result is a NoneType", lambda: prove(lambda x: None, X, X)),
+        (TypeError, "result is a str", lambda: prove(lambda x: "x", X, X)),
+        (TypeError, "result is a dict", lambda: prove(lambda x: {"y": x}, X, X)),
+        (TypeError, "result is a masked array", lambda: prove(lambda v: np.ma.masked_less(v, 0), V, V)),
         (ValueError, "numbers that float32 holds, got 1e-50", lambda: prove(np.exp, X, X, point={"x": 1e-50})),
     ],
 )
@@ -417,6 +441,35 @@ def test_errors_of_the_function_say_where():
     with pytest.raises(AttributeError) as caught:
         prove(lambda x: x.nonsense, X, X)
     assert caught.value.__notes__ == ["while nnnotes.proof ran <lambda> on traced numbers"]
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x: np.where(x > 0, np.log(x), 0), "<lambda>: log of x.*np.where computes both of its branches"),
+        (lambda x: 1 / (x - x), "division by zero, identically.*np.where computes both"),
+        (lambda x: np.arcsin(np.array([x])), "arcsin cannot take traced numbers: write it with np.exp"),
+        (scipy.special.expit, "expit cannot take traced numbers: write it with np.exp"),
+    ],
+)
+def test_errors_say_what_to_write_instead(function, message):
+    with pytest.raises((ArithmeticError, TypeError), match=message):
+        prove(function, X, X, point={"x": -1})
+    with pytest.raises(Leak, match="write np.where"):
+        prove(lambda v: (v > 0).astype(v.dtype) * v, V, V)
+
+
+def test_functions_of_numpy_itself():
+    a, b = sp.symbols("a b", real=True)
+    matrix = symbols("m", 2, 2)
+    assert prove(np.logaddexp, sp.log(sp.exp(a) + sp.exp(b)), a, b)
+    assert prove(np.fabs, abs(X), X) and prove(np.mean, sum(V) / 3, V)
+    assert prove(np.linalg.inv, sp.Matrix(matrix.tolist()).inv(), matrix)
+
+
+def test_the_formula_has_an_order():
+    for unordered in ({X, X + 1}, {"a": X, "b": X + 1}):
+        assert "the formula has a single part" in said(lambda x: (x, x + 1), unordered, X)
 
 
 def test_refute_refuses_what_is_proved():
@@ -483,7 +536,7 @@ def test_constants_of_the_formula_have_to_be_declared(function, formula, point, 
     point = {"x": point}
     assert f"the formula compares with {constant};" in said(function, formula, X, point=point)
     report = prove(function, formula, X, point=point, thresholds=(constant,))
-    assert report.branch == "only the formula's" and str(abs(constant)) in report.conditions["formula's branch"]
+    assert report.branch == "none in the code" and str(abs(constant)) in report.conditions["formula's branch"]
 
 
 def test_the_branch_of_the_formula_is_reported():
@@ -498,12 +551,19 @@ def test_the_branch_of_the_formula_is_reported():
 
 def test_signs_that_roots_and_logarithms_assume_are_reported():
     assert prove(lambda x: np.sqrt(x * x), X, X, point={"x": 2}).conditions["assumed"] == "x > 0"
-    assert prove(lambda x: -np.sqrt(x * x), X, X, point={"x": -2}).conditions["assumed"] == "-x > 0"
+    assert prove(lambda x: -np.sqrt(x * x), X, X, point={"x": -2}).conditions["assumed"] == "x < 0"
     assert "x > 0" in repr(prove(lambda x: 2 * np.log(x), sp.log(X * X), X, point={"x": 2}))
     assert "assumed" not in prove(lambda x: np.log(x), sp.log(X), X, point={"x": 2}).conditions
     p = sp.Symbol("p", positive=True)
     for function in (lambda p: np.sqrt(p * p), lambda p: p):
         assert prove(function, abs(p), p).conditions["assumed"] == "p positive"
+
+
+def test_what_single_symbols_are_declared_to_be_is_reported():
+    mixed = np.array([sp.Symbol("m_0", positive=True), sp.Symbol("m_1", real=True)], object)
+    odd = sp.Symbol("k", odd=True)
+    report = prove(lambda m, k: m * k, mixed * odd, mixed, odd)
+    assert report.conditions["assumed"] == "m_0 positive; k nonzero odd"
 
 
 def test_a_counterexample_keeps_the_assumed_signs():
@@ -534,6 +594,75 @@ def test_hidden_thresholds(function):
     text = said(function, X, X, point={"x": 1})
     assert "compares with 100;" in text or "compares with -100;" in text
     assert prove(function, X, X, point={"x": 1}, thresholds=(100, -100))
+
+
+def guess(z):
+    e = np.exp(z)
+    return z + np.maximum(0, e / e.sum() - 0.75).sum()
+
+
+def clipped_norm(v):
+    n = np.sqrt((v * v).sum())
+    return v * (np.minimum(5 / n - 1, 0) + 1)
+
+
+def clamped_growth(x):
+    s = 1 / (1 + np.exp(-x))
+    e = np.exp(x)
+    return s * (e - np.maximum(e - 1024, 0)) / e
+
+
+@pytest.mark.parametrize(
+    ("function", "formula", "args", "shown"),
+    [
+        (guess, V, V, "a long formula"),
+        (clipped_norm, V, V, "a long formula"),
+        (clamped_growth, 1 / (1 + sp.exp(-X)), X, "1023"),
+        (lambda x: np.where(x * x * (x - 30) > 0, 0, x), X, X, "x^3 - 30*x^2 > 0"),
+        (lambda x: np.where(1 / (x - 30) > 0, 0, x), X, X, "(1)/(x - 30) > 0"),
+        (lambda x: np.where(np.log(x + 31) > 0, x, 0), X, X, "log(x + 31) > 0"),
+        (lambda v: np.where(v[0] > 30 * v[1] * v[1], 0, v), V, V, "v_0 > 30*v_1^2"),
+        (lambda v: np.where(v.sum() > v * v[::-1] + v.sum() - 30 * v * v, v, 0), V, V, "30*"),
+    ],
+)
+def test_comparisons_in_which_a_constant_may_hide_are_shown(function, formula, args, shown):
+    point = {"v": [0.5, 1, 0.25]} if args is V else {"x": 1}
+    assert shown in prove(function, formula, args, point=point).branch
+
+
+def test_of_many_comparisons_each_kind_is_shown():
+    many, point = symbols("u", 5), {"u": [1, 2, 3, 4, 5]}
+    report = prove(lambda u: np.where(1 / (u - 30) > 0, 0, u), many, many, point=point)
+    assert report.branch == "5 comparisons, with 0; (1)/(u_0 - 30) > 0 is False"
+
+    def eight(u):
+        for k in range(41, 50):
+            u = np.where(1 / (u[0] - k) > 0, 0, u)
+        return u
+
+    assert prove(eight, many, many, point=point).branch.endswith("(1)/(u_0 - 46) > 0 is False; and 3 more such")
+
+
+def test_comparisons_in_which_none_can_hide_are_only_counted():
+    w, b = symbols("w", 3), symbols("b")
+    layer = [sp.Max(sum(w * s) + b, 0) for s in V]
+    report = prove(lambda v, w, b: np.maximum(np.outer(v, w).sum(1) + b, 0), layer, V, w, b, point={"v": [1, 2, 3]})
+    assert report.branch.count(" is ") in (0, 3)
+    many = symbols("u", 5)
+    assert prove(lambda u: u + 0 * np.maximum(u, -u).sum(), many, many).branch == "5 comparisons"
+    for engine in ("exact", "points"):
+        assert prove(lambda u: u + 0 * u.max(), many, many, engine=engine).branch.startswith("4 comparisons")
+
+
+def test_the_constant_that_the_message_asks_for_is_accepted():
+    for constant in (88.3762626647949, np.float32(88.376), 1.1, 7):
+        function = functools.partial(np.minimum, constant)
+        declaration = said(function, X, X, point={"x": 1}).split("thresholds=")[1].split("\n")[0]
+        assert prove(function, X, X, point={"x": 1}, thresholds=eval(declaration))
+    third = sp.Max(X, sp.Rational(1, 3))
+    assert "thresholds=(Fraction(1, 3),)" in said(lambda x: x, third, X, point={"x": 1})
+    for declared in (Fraction(1, 3), sp.Rational(1, 3)):
+        assert prove(lambda x: x, third, X, point={"x": 1}, thresholds=declared)
 
 
 def test_conditions_are_printed_where_they_are_few():

@@ -8,7 +8,7 @@ import pytest
 
 from nnnotes.engine.checks import ProofError
 from nnnotes.engine.trace import Traced
-from nnnotes.proof import Leak, UlpError, oracle, ulp_error
+from nnnotes.proof import Leak, UlpError, Undecided, oracle, ulp_error
 
 DTYPES = (np.float32, np.float64)
 
@@ -161,6 +161,68 @@ def test_tiny_numbers_are_no_ties():
     for step in (lambda x: np.where((1 + x) - 1 > 0, 1.0, 0.0), lambda x: np.where(1 + x > 1, 1.0, 0.0)):
         assert [entry for entry in oracle(step, x)] == [1, 0, 1]
         assert ulp_error(step, x).max > 1e15
+
+
+def test_what_cannot_be_told_is_not_guessed():
+    for function, x in (
+        (lambda x: np.where(1 + np.exp(-x) > 1, x, -x), np.array([1e4])),
+        (lambda x: np.where(1 - np.tanh(x) > 0, 1.0, 2.0), np.array([5000.0])),
+        (lambda x: 1 - np.tanh(x), 5000.0),
+    ):
+        with pytest.raises(Undecided):
+            oracle(function, x)
+
+
+def test_what_cancels_for_all_data_is_zero():
+    assert oracle(lambda x: np.log(np.exp(x)) - x, np.array([0.3]))[0].number.is_zero()
+    assert oracle(lambda z: np.exp(z) - np.exp(z).max(), np.array([0.3, 0.3]))[1].number.is_zero()
+
+
+def test_literals_that_are_selected_have_all_digits():
+    error = ulp_error(lambda x: np.exp(700 / np.maximum(x, 3)), np.array([1.0, 5.0]))
+    assert 60 < error.errors[0] < 70
+    for third in (lambda x: 1 / np.maximum(x, 3), lambda x: 1 / x.clip(3, None), lambda x: 1 / np.where(x > 2, x, 3)):
+        value = oracle(third, np.array([1.0]))[0]
+        assert (3 * value - 1).number.contains(0) and abs(float((3 * value - 1).number.rad())) < 1e-45
+
+
+def test_floats_made_from_constants_are_no_result():
+    def written(x):
+        y = x.copy()
+        y[0] = 3.0
+        return 1 / y
+
+    with pytest.raises(Undecided, match="is a float, computed from constants"):
+        oracle(written, np.ones(2))
+
+
+def test_dictionaries():
+    wrong = lambda x: {"y": 1 - 1 / (1 + np.exp(-x))}  # noqa: E731
+    assert oracle(wrong, 200.0)["y"].text().startswith("1.3838965267367")
+    assert ulp_error(wrong, 20.0).max > 1e8
+
+
+def test_the_result_has_the_dtype_that_is_judged():
+    weights = np.array([0.1, 0.2, 0.3])
+    with pytest.raises(TypeError, match="expected float32 from arguments of float32, got float64"):
+        ulp_error(lambda x: x * weights, np.ones(3), dtype=np.float32)
+    assert ulp_error(lambda x: x * weights, np.ones(3)).max <= 0.5
+
+
+def test_questions_that_make_no_sense():
+    x = np.ones(2)
+    assert ulp_error(np.exp, x, dtype=x.dtype).dtype == "float64"
+    assert oracle(np.exp, 1.0, digits=np.int64(60)).number.rel_accuracy_bits() > 190
+    for message, ask in (
+        ("scale: expected finite numbers", lambda: ulp_error(np.exp, x, scale=np.inf)),
+        (r"scale: expected numbers that broadcast to shape \(2,\)", lambda: ulp_error(np.exp, x, scale=[1, 2, 3])),
+        ("scale: expected one for each result", lambda: ulp_error(lambda x: (x, x), x, scale=[1, 2, 3])),
+        ("got bool", lambda: ulp_error(lambda x: x > 0, x)),
+        ("returns a NoneType", lambda: ulp_error(lambda x: None, x)),
+        ("returns a NoneType", lambda: oracle(lambda x: None, x)),
+    ):
+        with pytest.raises((TypeError, ValueError), match=message):
+            ask()
 
 
 def test_numbers_that_are_equal_by_another_route_are_ties():

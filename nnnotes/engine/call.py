@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .._validation import expected, missing_extra
+from .._validation import as_integer, expected, missing_extra
 
 try:
     import sympy as sp
@@ -106,7 +106,10 @@ def groups_in(arguments: Any) -> dict[str, np.ndarray]:
 # %% ../../nbs/engine/call.ipynb #39459c10
 def exact_value(name: str, value: Any) -> Fraction:
     """The float32 number nearest to a value, as a fraction."""
-    number = float(Fraction(value) if isinstance(value, str) else value)
+    try:
+        number = float(Fraction(value) if isinstance(value, str) else value)
+    except (TypeError, ValueError, ZeroDivisionError):
+        raise expected(name, "numbers that float32 holds", repr(value)) from None
     if not abs(number) <= float(np.finfo(np.float32).max) or (number and not np.float32(number)):
         raise expected(name, "numbers that float32 holds", value)
     return Fraction(float(np.float32(number)))
@@ -212,7 +215,7 @@ def choose_point(call: Call, point: Mapping | None = None, seed: int = 0) -> dic
     """An exact value for every symbol: from the point where it names one, else drawn."""
     if point is not None and not isinstance(point, Mapping):
         raise TypeError(f"point: expected a dictionary of values by name, got {type(point).__name__}")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(abs(as_integer("seed", seed)))
     values = {symbol: generic_value(symbol, rng) for symbol in call.symbols}
     for name, given in (point or {}).items():
         values |= placed(call, str(name), np.asarray(given, dtype=object))

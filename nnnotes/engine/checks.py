@@ -5,10 +5,11 @@
 # %% ../../nbs/engine/checks.ipynb #4f7843f4
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from numbers import Real
+from numbers import Number, Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,15 +22,28 @@ try:
     import sympy as sp
 
     from nnnotes.engine.referee import Referee
-    from nnnotes.engine.trace import PRECISION, Decision, Leak, Trace, Traced, Undecided, evaluate, exact_numpy, verdict
+    from nnnotes.engine.trace import (
+        LONGEST_DENOMINATOR,
+        PRECISION,
+        Decision,
+        Leak,
+        Trace,
+        Traced,
+        Undecided,
+        evaluate,
+        exact_numpy,
+        stand_in,
+        verdict,
+    )
 except ImportError as error:
     raise missing_extra(error, "nnnotes.engine.checks") from error
 
 # %% auto #0
-__all__ = ['FEW', 'FACTS', 'MARGIN', 'FACTORS', 'table', 'ProofError', 'shown', 'called', 'Run', 'traced', 'with_constants',
-           'branch_text', 'declared', 'assumed_text', 'conditions', 'check_constants', 'Pair', 'paired', 'objects',
-           'expressions', 'with_formula', 'difference', 'branch', 'differing', 'counterexample', 'decide',
-           'ask_referee', 'on_floats', 'as_float', 'rounding', 'check_values', 'another']
+__all__ = ['CHOOSE_FIRST', 'FEW', 'SIGNS', 'KINDS', 'MARGIN', 'FACTORS', 'table', 'ProofError', 'shown', 'explained', 'called',
+           'Run', 'traced', 'with_constants', 'hides_nothing', 'unclear', 'branch_text', 'declared', 'assumed_text',
+           'conditions', 'constants_in', 'typed', 'check_constants', 'Pair', 'objects', 'paired', 'expressions',
+           'with_formula', 'difference', 'branch', 'differing', 'counterexample', 'is_rounded', 'decide', 'ask_referee',
+           'on_floats', 'as_float', 'rounding', 'check_values', 'another']
 
 # %% ../../nbs/engine/checks.ipynb #2dd640f2
 def table(title: str, rows: dict[str, str]) -> str:
@@ -74,16 +88,32 @@ def shown(number: Any) -> str:
         return number.number.str(10, radius=False)
     return f"{value:.10g}"
 
+# %% ../../nbs/engine/checks.ipynb #3ad1c0f0
+CHOOSE_FIRST = "np.where computes both of its branches: let it choose the argument, np.log(np.where(x > 0, x, 1))"
+
+
+def explained(error: BaseException, name: str) -> BaseException:
+    """The error of a function on traced numbers, in words that tell what to write instead where that is known."""
+    unknown = re.search(r"ufunc '(\w+)' not supported|no callable (\w+) method", str(error))
+    if type(error) is TypeError and unknown:
+        routine = unknown[1] or unknown[2]
+        instead = "write it with np.exp, np.log, np.tanh, np.sqrt"
+        return TypeError(f"{name}: {routine} cannot take traced numbers: {instead}")
+    if type(error) in (ArithmeticError, ZeroDivisionError):
+        return type(error)(f"{name}: {error}, at this point; {CHOOSE_FIRST}")
+    return error
+
 # %% ../../nbs/engine/checks.ipynb #e867f28d
 def called(call: Call, numbers: dict, dtype: Any = object) -> tuple[Any, Steps]:
     """What the function returns on these numbers, and its path; a `ProofError` if it writes to its arguments."""
     (used, keywords), kept = call.filled(numbers, dtype), call.filled(numbers, dtype)
     try:
-        result, path = record(call.function, *used.values(), **keywords)
+        result, path = record(stand_in(call.function), *used.values(), **keywords)
     except (Exception, Leak) as error:
         kind = "traced numbers" if dtype is object else np.dtype(dtype).name
-        error.add_note(f"while nnnotes.proof ran {call.name} on {kind}")
-        raise
+        said = explained(error, call.name) if dtype is object else error
+        said.add_note(f"while nnnotes.proof ran {call.name} on {kind}")
+        raise said from (None if said is error else error)
     for name, argument in {**used, **keywords}.items():
         if not unchanged(argument, {**kept[0], **kept[1]}[name]):
             raise ProofError(f"{call.name} writes to its argument {name}", {})
@@ -138,28 +168,59 @@ def with_constants(decisions: Iterable[Decision]) -> str:
 FEW = 3
 
 
+def hides_nothing(decision: Decision) -> bool:
+    """Whether the decision's constant is all that a comparison can hide; without an engine nobody asks."""
+    engine = decision.left.trace.engine
+    try:
+        return engine is None or engine.is_plain(engine.sub(decision.left.element, decision.right.element))
+    except (AttributeError, Undecided):
+        return False
+
+# %% ../../nbs/engine/checks.ipynb #3ad1c0f2
+def unclear(decisions: Iterable[Decision]) -> list[str]:
+    """The comparisons in which a constant may hide; of those that are alike but for indices, the first."""
+    kinds: dict[str, str] = {}
+    for decision in decisions:
+        if not hides_nothing(decision):
+            left, right = (side.formula() or "a long formula" for side in (decision.left, decision.right))
+            kind = f"{left} {decision.relation} {right}"
+            kinds.setdefault(re.sub(r"_\d+", "", kind), f"{kind} is {decision.outcome}")
+    shown = list(kinds.values())
+    return shown if len(shown) <= 2 * FEW else [*shown[: 2 * FEW], f"and {len(shown) - 2 * FEW} more such"]
+
+# %% ../../nbs/engine/checks.ipynb #3ad1c105
 def branch_text(decisions: Iterable[Decision]) -> str:
     """The comparisons where they are few and short, otherwise their number and constants; empty without any."""
     made = [decision for decision in decisions if decision.by != "assumed"]
     conditions = list(dict.fromkeys(map(str, made)))
     if len(conditions) <= FEW and all(side.formula() for decision in made for side in (decision.left, decision.right)):
         return "; ".join(conditions)
-    return f"{len(made)} comparison{'s' * (len(made) > 1)}{with_constants(made)}"
+    counted = f"{len(made)} comparison{'s' * (len(made) > 1)}{with_constants(made)}"
+    return "; ".join([counted, *unclear(made)])
 
 # %% ../../nbs/engine/checks.ipynb #47004998
-FACTS = ("positive", "negative", "nonnegative", "nonpositive", "nonzero", "integer")
+SIGNS = ("zero", "positive", "negative", "nonnegative", "nonpositive", "nonzero")
+KINDS = ("odd", "even", "prime", "composite", "integer", "noninteger", "rational", "irrational")
 
 
 def declared(call: Call) -> list[str]:
-    """What the symbols of each group are known to be: "h positive", the first of the facts that holds for all."""
-    symbols = {name: [s for s in group.flat if isinstance(s, sp.Symbol)] for name, group in call.groups.items()}
-    known = {name: [fact for fact in FACTS if all(getattr(s, f"is_{fact}") for s in symbols[name])] for name in symbols}
-    return [f"{name} {facts[0]}" for name, facts in known.items() if facts]
+    """What the symbols are known to be: "h positive" where all of the group are, else one by one."""
+
+    def facts(symbol: sp.Symbol) -> str:
+        known = (next((fact for fact in facts if getattr(symbol, f"is_{fact}")), "") for facts in (SIGNS, KINDS))
+        return " ".join(filter(None, known))
+
+    found: list[tuple[str, str]] = []
+    for name, group in call.groups.items():
+        each = [(symbol.name, facts(symbol)) for symbol in group.flat if isinstance(symbol, sp.Symbol)]
+        found += each if len({fact for _, fact in each}) > 1 else [(name, each[0][1])]
+    return [f"{name} {fact}" for name, fact in found if fact]
 
 # %% ../../nbs/engine/checks.ipynb #f2818a17
 def assumed_text(run: Run) -> str:
     """What the symbols are declared to be, and the signs on which the engine relied; empty where there are none."""
-    short = [f"{text} > 0" for text in run.assumed if "…" not in text][: 2 * FEW]
+    negative = {f"-{symbol}": f"{symbol} < 0" for symbol in run.call.symbols}
+    short = [negative.get(text, f"{text} > 0") for text in run.assumed if "…" not in text][: 2 * FEW]
     others = len(run.assumed) - len(short)
     return "; ".join(declared(run.call) + short + [f"{others} others"] * (others > 0))
 
@@ -167,20 +228,39 @@ def assumed_text(run: Run) -> str:
 def conditions(run: Run) -> dict[str, str]:
     """The rows of a report that tell on which conditions it rests."""
     code, formula = branch_text(run.decisions), branch_text(run.of_formula)
-    rows = {"branch": code or ("only the formula's" if formula else "no comparisons")}
+    rows = {"branch": code or ("none in the code" if formula else "no comparisons")}
     more = {"formula's branch": formula, "assumed": assumed_text(run)}
     return rows | {name: text for name, text in more.items() if text}
 
 # %% ../../nbs/engine/checks.ipynb #3962794b
+def constants_in(thresholds: Any) -> set[Fraction]:
+    """The declared constants, exactly."""
+    listed = thresholds if isinstance(thresholds, (tuple, list, set, frozenset, np.ndarray)) else [thresholds]
+    found = set()
+    for number in np.ravel(listed) if isinstance(listed, np.ndarray) else listed:
+        if not isinstance(number, (Real, sp.Rational)) or not np.isfinite(float(number)):
+            raise expected("thresholds", "finite numbers", repr(thresholds))
+        if isinstance(number, (int, Fraction, sp.Rational)):
+            found.add(Fraction(int(number.numerator), int(number.denominator)))
+        else:
+            found.add(Fraction(float(number)))
+    return found
+
+# %% ../../nbs/engine/checks.ipynb #3ad1c108
+def typed(constant: Fraction) -> str:
+    """The constant as one types it."""
+    if constant.denominator == 1:
+        return str(constant)
+    return repr(float(constant)) if Fraction(float(constant)) == constant else repr(constant)
+
+# %% ../../nbs/engine/checks.ipynb #3ad1c0f3
 def check_constants(run: Run, thresholds: Any, of_formula: bool = False) -> None:
     """A `ProofError` if the code, or the formula, compared with a constant that is neither zero nor declared."""
-    listed: Any = [thresholds] if np.isscalar(thresholds) else thresholds
-    declared = {Fraction(t) if isinstance(t, (int, Fraction)) else Fraction(float(t)) for t in listed}
     who, decisions = ("the formula", run.of_formula) if of_formula else (run.call.name, run.decisions)
     compared = {decision.constant for decision in decisions if decision.constant is not None}
-    undeclared = sorted(compared - declared - {0})
+    undeclared = sorted(compared - constants_in(thresholds) - {0})
     if undeclared:
-        names = [shown(constant) for constant in undeclared]
+        names = [typed(constant) for constant in undeclared]
         declaration = f"({', '.join(names)}{',' * (len(names) == 1)})"
         reason = f"{who} compares with {' and '.join(names)}; if that is meant, say thresholds={declaration}"
         raise ProofError(reason, {"at": point_text(run.call, run.values), **conditions(run)})
@@ -199,25 +279,31 @@ class Pair(NamedTuple):
         steps = [", ".join(map(str, step)) if isinstance(step, tuple) else str(step) for step in self.place]
         return "result" + "".join(f"[{step}]" for step in steps if step)
 
+# %% ../../nbs/engine/checks.ipynb #0b1a1d1c
+def objects(value: Any) -> np.ndarray:
+    """A number or array as an object array."""
+    return np.asarray(value, dtype=object)
+
 # %% ../../nbs/engine/checks.ipynb #81f969c6
 def paired(result: Any, wanted: Any, convert: Callable, other: str, place: tuple = ()) -> list[Pair]:
     """Every number of the result with its partner; a `ProofError` where structure or shape differ from the `other`."""
     where = Pair(place, None, None).where
     if isinstance(result, (tuple, list)):
-        if not hasattr(wanted, "__len__") or len(wanted) != len(result):
-            count = f"{len(wanted)} parts" if hasattr(wanted, "__len__") else "a single part"
+        is_array = isinstance(wanted, np.ndarray) and wanted.ndim > 0
+        has_parts = is_array or isinstance(wanted, (tuple, list, sp.MatrixBase))
+        if not has_parts or len(wanted) != len(result):
+            count = f"{len(wanted)} parts" if has_parts else "a single part"
             raise ProofError(f"{where} is a {type(result).__name__} of {len(result)}, {other} has {count}", {})
         parts = enumerate(zip(result, wanted, strict=True))
         return [pair for i, (a, b) in parts for pair in paired(a, b, convert, other, (*place, i))]
-    got, right = np.asarray(result, dtype=object), convert(wanted)
+    got, right = objects(result), convert(wanted)
+    strange = [entry for entry in got.flat if not isinstance(entry, (Traced, Number, np.bool_))]
+    if strange or isinstance(result, np.ma.MaskedArray):
+        what = "a masked array" if not strange else f"a {type(strange[0]).__name__}"
+        raise TypeError(f"function: expected numbers, or tuples, lists or plain arrays of them, but {where} is {what}")
     if got.shape != right.shape:
         raise ProofError(f"{where} has shape {got.shape}, {other} has shape {right.shape}", {})
     return [Pair((*place, index), got[index], right[index]) for index in np.ndindex(got.shape)]
-
-# %% ../../nbs/engine/checks.ipynb #0b1a1d1c
-def objects(value: Any) -> np.ndarray:
-    """A number or array as an object array."""
-    return np.asarray(value, dtype=object)
 
 # %% ../../nbs/engine/checks.ipynb #290db449
 def expressions(formula: Any) -> np.ndarray:
@@ -289,12 +375,19 @@ def counterexample(run: Run, pair: Pair) -> ProofError:
     rows |= {"difference": shown(got - wanted), **conditions(run)}
     return ProofError(f"{name} is not the formula: {pair.where} differs", rows)
 
+# %% ../../nbs/engine/checks.ipynb #3ad1c0f4
+def is_rounded(number: Any) -> bool:
+    """Whether it is a plain float that no one would call an exact constant."""
+    if not isinstance(number, (float, np.floating)):
+        return False
+    return not np.isfinite(number) or Fraction(float(number)).denominator > LONGEST_DENOMINATOR
+
 # %% ../../nbs/engine/checks.ipynb #d6c1368b
 def decide(run: Run, pairs: list[Pair]) -> None:
     """A `ProofError` with a small counterexample unless every number of the result is its formula."""
     memo: dict = {}
     for pair in pairs:
-        if not isinstance(pair.got, Traced) and pair.wanted.free_symbols:
+        if pair.wanted.free_symbols and (isinstance(pair.got, (bool, np.bool_)) or is_rounded(pair.got)):
             reason = f"{run.call.name} lost the formula: {pair.where} is the plain number {shown(pair.got)}"
             rows = {"at": point_text(run.call, run.values), "formula": str(pair.wanted)}
             raise ProofError(reason, rows | conditions(run))

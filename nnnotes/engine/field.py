@@ -594,6 +594,15 @@ def _offset(field: _State, a: Element) -> tuple[Fraction, int] | None:
     lead = 0 if a.numerator.is_constant() else int(a.numerator.leading_coefficient())
     return Fraction(int(term), int(a.denominator.leading_coefficient())), (lead > 0) - (lead < 0)
 
+# %% ../../nbs/engine/field.ipynb #3ad1c0eb
+def _is_plain(field: _State, a: Element) -> bool:
+    """Whether no other constant than the constant term can hide in the question whether the element is positive."""
+    a = _current(field, a)
+    terms = [(m, abs(int(c))) for m, c in a.numerator.terms() if any(m)]
+    used = [i for m, _ in terms for i, power in enumerate(m) if power]
+    of_inputs = all(field.generators[i].kind == "input" for i in used)
+    return a.denominator.is_constant() and of_inputs and len(set(used)) == len(used) and len({c for _, c in terms}) <= 1
+
 # %% ../../nbs/engine/field.ipynb #adab7c10
 class Field(_State):
     """Formulas in exp, log, tanh and sqrt, kept in normal form.
@@ -623,7 +632,8 @@ class Field(_State):
 
     add, sub, mul, div = _add, _sub, _mul, _div
     exp, log, tanh, sqrt = _exp, _log, _tanh, _sqrt
-    constant, is_zero, number, show, offset = _constant, _is_zero, _number, _show, _offset
+    constant, is_zero, number, show = _constant, _is_zero, _number, _show
+    offset, is_plain = _offset, _is_plain
 
     def input(self, name: str, number: arb) -> Element:
         """A new generator that stands for itself; the number is its value at the point."""

@@ -14,7 +14,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 # %% auto #0
-__all__ = ['MACHINERY', 'Steps', 'package_of', 'is_shipped', 'record', 'line_at', 'parting']
+__all__ = ['LIBRARIES', 'MACHINERY', 'Steps', 'package_of', 'is_shipped', 'record', 'line_at', 'parting']
 
 # %% ../../nbs/engine/path.ipynb #a699b4a7
 def package_of(function: Callable) -> str:
@@ -25,6 +25,7 @@ def package_of(function: Callable) -> str:
     return module.partition(".")[0]
 
 # %% ../../nbs/engine/path.ipynb #4c7c703c
+LIBRARIES = ("numpy", "scipy")
 MACHINERY = ("nnnotes._validation", "nnnotes.engine", "nnnotes.proof")
 
 
@@ -33,6 +34,8 @@ def is_shipped(module: str, file: str, package: str) -> bool:
     if any(module == name or module.startswith(name + ".") for name in MACHINERY):
         return False
     top = module.partition(".")[0]
+    if top in LIBRARIES:
+        return False
     if top in ("nnnotes", package):
         return True
     installed = "site-packages" in file or "dist-packages" in file

@@ -351,6 +351,15 @@ def _offset(state: _State, a: Element) -> tuple[Fraction, int] | None:
     constant, *others = [Fraction(int(c.p), int(c.q)) for c in [*a.series.coeffs(), flint.fmpq(0)]]
     return constant, next((1 if c > 0 else -1 for c in reversed(others) if c), int(a.value.above.degree > 0))
 
+# %% ../../nbs/engine/points.ipynb #3ad1c0ed
+def _is_plain(state: _State, a: Element) -> bool:
+    """Whether no other constant than the constant term can hide in the question whether the element is positive."""
+    offset, above = _offset(state, a), a.value.above
+    logarithms = any(generator.parts == 1 for generator in state.generators)
+    if offset is None or logarithms or above.degree > 1 or above.bits > state.bits or a.value.below.bits:
+        return False
+    return 2**above.bits - abs(offset[0]) < 2.5
+
 # %% ../../nbs/engine/points.ipynb #dfed570c
 class Points(_State):
     """Formulas in exp, log and tanh, computed at random points modulo random primes.
@@ -406,7 +415,7 @@ class Points(_State):
     """
 
     add, sub, mul, div = _add, _sub, _mul, _div
-    exp, log, tanh, sqrt, offset = _exp, _log, _tanh, _sqrt, _offset
+    exp, log, tanh, sqrt, offset, is_plain = _exp, _log, _tanh, _sqrt, _offset, _is_plain
 
     def __init__(self, seed: Any = None, *, points: int = 32, scouts: int = 256, bits: int = 31) -> None:
         limits = [("points", points, 1, 1024), ("scouts", scouts, 1, 4096), ("bits", bits, 6, 31)]

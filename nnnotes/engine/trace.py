@@ -16,6 +16,8 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy import ma  # noqa: F401  # copies NumPy's functions when it is first asked for: not during a proof
+from numpy._core import umath
 
 from .._validation import missing_extra
 
@@ -27,8 +29,8 @@ except ImportError as error:
 
 # %% auto #0
 __all__ = ['PRECISION', 'LONGEST_DENOMINATOR', 'LARGEST_NUMERATOR', 'AGREEMENT', 'GROWING', 'EDGES', 'LONGEST_TEXT', 'OPERATIONS',
-           'ATOMS', 'QUESTIONS', 'TRUTHS', 'ELEMENTWISE', 'METHODS', 'Leak', 'Undecided', 'at_precision', 'Decision',
-           'Trace', 'Traced', 'verdict', 'evaluate', 'exact_numpy']
+           'ATOMS', 'QUESTIONS', 'TRUTHS', 'ELEMENTWISE', 'METHODS', 'SELECTING', 'FILLING', 'Leak', 'Undecided',
+           'at_precision', 'Decision', 'Trace', 'Traced', 'verdict', 'evaluate', 'exact_numpy', 'stand_in']
 
 # %% ../../nbs/engine/trace.ipynb #5e21fd2b
 class Leak(BaseException):
@@ -81,7 +83,7 @@ LARGEST_NUMERATOR = 2**53
 def _constant(value: Any, trace: Trace | None = None) -> Fraction:
     """The exact value of a constant in the code under proof."""
     if isinstance(value, (bool, np.bool_)):
-        raise Leak(f"the truth value {value} is used as a number", trace)
+        raise Leak(f"the truth value {value} is used as a number: write np.where(condition, 1, 0)", trace)
     if isinstance(value, (float, np.floating)) and not math.isfinite(value):
         raise Leak(f"the constant {value!r} enters a formula", trace)
     exact = _fraction(value)
@@ -118,7 +120,8 @@ class Trace:
     precision
         Bits of the numbers.
     ties
-        Whether numbers that agree to 30 digits count as equal where no engine decides; else they are `Undecided`.
+        How numbers that agree to 30 digits compare where no engine decides: -1, 0 or 1, as if the left one were
+        smaller, equal or larger; with None they are `Undecided`.
 
     Attributes
     ----------
@@ -135,7 +138,7 @@ class Trace:
     <9.03777736963078>
     """
 
-    def __init__(self, engine: Any = None, precision: int = PRECISION, ties: bool = True) -> None:
+    def __init__(self, engine: Any = None, precision: int = PRECISION, ties: int | None = 0) -> None:
         self.engine, self.precision, self.ties = engine, precision, ties
         self.decisions: list[Decision] = []
         self.leaked: Leak | None = None
@@ -285,8 +288,10 @@ def _order(left: Traced, right: Traced) -> tuple[int | None, str]:
     if left.number.is_nan() or right.number.is_nan():
         return None, "number"
     apart = abs(left.number - right.number) / (1 + abs(left.number))
-    if left.number == right.number or (left.trace.ties and apart < AGREEMENT):
+    if left is right or left.number == right.number:
         return 0, "number"
+    if left.trace.ties is not None and apart < AGREEMENT:
+        return left.trace.ties, "number"
     raise Undecided(f"too few digits are left to compare {left.text()} and {right.text()}")
 
 # %% ../../nbs/engine/trace.ipynb #1939f17f
@@ -298,6 +303,12 @@ def _threshold(left: Traced, right: Traced, written: Fraction | None) -> Fractio
         return (other[0] - one[0]) * (one[1] or -other[1]) or written
     constants = [term for term, sense in filter(None, (one, other)) if not sense]
     return constants[0] if len(constants) == 1 else written
+
+# %% ../../nbs/engine/trace.ipynb #3ad1c0e2
+def _is_constant(number: Traced) -> bool:
+    """Whether the engine shows that no input is in it."""
+    offset = getattr(number.trace.engine, "offset", lambda element: None)(number.element)
+    return offset is not None and not offset[1]
 
 # %% ../../nbs/engine/trace.ipynb #0877c117
 def _comparison(relation: str, test: Callable[[Any, Any], bool]) -> Callable[..., Any]:
@@ -315,7 +326,8 @@ def _comparison(relation: str, test: Callable[[Any, Any], bool]) -> Callable[...
         order, by = _order(self, other)
         constant = _threshold(self, other, constant)
         outcome = relation == "!=" if order is None else bool(test(order, 0))
-        trace.decisions.append(Decision(relation, outcome, constant, self, other, by))
+        if not (_is_constant(self) and _is_constant(other)):
+            trace.decisions.append(Decision(relation, outcome, constant, self, other, by))
         return outcome
 
     return method
@@ -626,7 +638,7 @@ def _logaddexp(x: Traced, y: Traced) -> Traced:
 def _copysign(x: Traced, y: Traced) -> Traced:
     return -abs(x) if y < 0 else abs(x)
 
-
+# %% ../../nbs/engine/trace.ipynb #3ad1c10e
 QUESTIONS: dict[str, Callable[..., bool]] = {
     "isfinite": lambda x: x.number.is_finite(),
     "isnan": lambda x: x.number.is_nan(),
@@ -639,6 +651,8 @@ TRUTHS: dict[str, Callable[..., bool]] = {
     "logical_xor": lambda x, y: bool(x) ^ bool(y),
     "logical_not": lambda x: not x,
 }
+
+# %% ../../nbs/engine/trace.ipynb #3ad1c10f
 ELEMENTWISE: dict[str, Callable[..., Traced]] = {"logaddexp": _logaddexp, "fabs": abs, "copysign": _copysign}
 METHODS = ("exp", "log", "tanh", "sqrt", "log1p", "expm1", "sinh", "cosh", "arctanh")
 
@@ -655,6 +669,30 @@ def _exact_elementwise(name: str, real: Any) -> Callable[..., Any]:
         if name in ELEMENTWISE or options:
             return result
         return result.astype(bool) if isinstance(result, np.ndarray) else np.bool_(result)
+
+    return answer
+
+# %% ../../nbs/engine/trace.ipynb #3ad1c0e5
+SELECTING = ("where", "maximum", "minimum", "fmax", "fmin", "clip", "sign", "select")
+FILLING = ("zeros_like", "ones_like", "full_like", "array", "concatenate", "stack", "hstack", "vstack", "append")
+
+# %% ../../nbs/engine/trace.ipynb #3ad1c10b
+def _lifted(trace: Trace, entry: Any) -> Any:
+    """A plain number as a constant of the trace; infinities only where there is no engine."""
+    plain = isinstance(entry, Real) and (trace.engine is None or math.isfinite(entry))
+    return trace.constant(entry) if plain else entry
+
+# %% ../../nbs/engine/trace.ipynb #3ad1c10c
+def _with_constants(real: Any) -> Callable[..., Any]:
+    """What answers in the place of a routine whose result may hold plain numbers: the same, and they are lifted."""
+
+    def answer(trace: Trace, *arguments: Any, **options: Any) -> Any:
+        result = real(*arguments, **options)
+        if not isinstance(result, np.ndarray):
+            return _lifted(trace, result)
+        for index in np.ndindex(result.shape if result.dtype == object else 0):
+            result[index] = _lifted(trace, result[index])
+        return result
 
     return answer
 
@@ -733,7 +771,7 @@ class _Patched:
     """The real routine, with an exact version for traced numbers."""
 
     def __init__(self, real: Any, exact: Callable[..., Any]) -> None:
-        self._real, self._exact = real, exact
+        self._real, self._exact, self.__doc__ = real, exact, real.__doc__
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         trace = _trace_of(*arguments, *options.values())
@@ -753,6 +791,10 @@ def _patches() -> Iterator[tuple[Any, str, Callable[..., Any]]]:
     """Where, under which name, and what answers instead."""
     for name in (*QUESTIONS, *TRUTHS, *ELEMENTWISE, *METHODS):
         yield np, name, _exact_elementwise(name, getattr(np, name))
+    for name in (*SELECTING, *FILLING):
+        yield np, name, _with_constants(getattr(np, name))
+    for name in ("maximum", "minimum", "clip"):  # where the methods of arrays look
+        yield umath, name, _with_constants(getattr(umath, name))
     for name, exact in (("solve", _solve), ("inv", _inv), ("pinv", _pinv), ("lstsq", _lstsq)):
         yield np.linalg, name, exact
 
@@ -767,8 +809,8 @@ def exact_numpy() -> Iterator[None]:
     """While the context lasts, NumPy answers exactly where it has no loop for objects.
 
     Patched: `isfinite`, `isnan`, `isinf`, `signbit`, `logical_and` and its like, `logaddexp`, `fabs`, `copysign`,
-    the functions that are methods of traced numbers, and `solve`, `inv`, `pinv`, `lstsq` of `numpy.linalg`; all
-    of them only for arguments that hold traced numbers.
+    the functions that are methods of traced numbers, what selects and joins, as `maximum` and `where` do, and
+    `solve`, `inv`, `pinv`, `lstsq` of `numpy.linalg`; all of them only for arguments that hold traced numbers.
 
     Examples
     --------
@@ -796,3 +838,8 @@ def exact_numpy() -> Iterator[None]:
             while not _users and _originals:
                 module, name, real = _originals.pop()
                 setattr(module, name, real)
+
+# %% ../../nbs/engine/trace.ipynb #3ad1c0e8
+def stand_in(function: Callable) -> Callable:
+    """What answers in the place of a function of NumPy while `exact_numpy` lasts; any other function itself."""
+    return next((getattr(home, name) for home, name, real in _originals if real is function), function)
