@@ -178,15 +178,18 @@ def hides_nothing(decision: Decision) -> bool:
 
 # %% ../../nbs/engine/checks.ipynb #3ad1c0f2
 def unclear(decisions: Iterable[Decision]) -> list[str]:
-    """The comparisons in which a constant may hide; of those that are alike but for indices, the first."""
+    """The comparisons in which a constant may hide: the first of those alike but for indices, and how many are long."""
     kinds: dict[str, str] = {}
+    long = 0
     for decision in decisions:
-        if not hides_nothing(decision):
-            left, right = (side.formula() or "a long formula" for side in (decision.left, decision.right))
-            kind = f"{left} {decision.relation} {right}"
-            kinds.setdefault(re.sub(r"_\d+", "", kind), f"{kind} is {decision.outcome}")
-    shown = list(kinds.values())
-    return shown if len(shown) <= 2 * FEW else [*shown[: 2 * FEW], f"and {len(shown) - 2 * FEW} more such"]
+        if hides_nothing(decision):
+            continue
+        sides = decision.left.formula(), decision.right.formula()
+        if all(sides):
+            kinds.setdefault(re.sub(r"_\d+", "", f" {decision.relation} ".join(sides)), str(decision))
+        long += not all(sides)
+    more = [f"and {len(kinds) - FEW} more such"] * (len(kinds) > FEW) + [f"{long} of long formulas"] * (long > 0)
+    return [*kinds.values()][:FEW] + more
 
 # %% ../../nbs/engine/checks.ipynb #3ad1c105
 def branch_text(decisions: Iterable[Decision]) -> str:
