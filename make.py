@@ -18,7 +18,10 @@ NO_NEWS = '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"
 EXTRAS = "notebooks,dev"
 SOURCES = ("constraints.txt", "pyproject.toml", "settings.ini", "setup.py")
 OFFLINE = ("newconnectionerror", "name resolution", "dns error", "connecttimeout", "proxyerror", "sending request")
-ENVIRONMENT = {"PIP_REQUIRE_VIRTUALENV": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "JUPYTER_PREFER_ENV_PATH": "1"}
+ENVIRONMENT = {
+    "PIP_REQUIRE_VIRTUALENV": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "JUPYTER_PREFER_ENV_PATH": "1",
+    "JUPYTERLAB_WORKSPACES_DIR": str(VENV / "workspaces"),  # or the first start opens what another clone had open
+}  # fmt: skip
 
 
 class Stop(Exception):

@@ -11,8 +11,9 @@ from fractions import Fraction
 import numpy as np
 
 # %% auto #0
-__all__ = ['FLOATS', 'COMPLEX', 'expected', 'is_exact', 'as_array', 'as_numbers', 'offender', 'no_nan', 'finite', 'Interval',
-           'within', 'positive', 'normal', 'together', 'as_labels', 'as_integer', 'as_axis', 'one_of', 'missing_extra']
+__all__ = ['FLOATS', 'COMPLEX', 'PACKAGES', 'expected', 'is_exact', 'as_array', 'as_numbers', 'offender', 'no_nan', 'finite',
+           'Interval', 'within', 'positive', 'normal', 'together', 'as_labels', 'as_integer', 'as_axis', 'one_of',
+           'missing_extra']
 
 # %% ../nbs/00_notation.ipynb #fa73038c
 def expected(name: str, what: str, got: object) -> ValueError:
@@ -45,9 +46,9 @@ def as_numbers(name: str, value, *, ndim: int | None = None, complex_too: bool =
     """`value` as an array of float32, float64 or exact numbers; integers and lists become float64."""
     array = as_array(name, value)
     if array.dtype not in FLOATS:
-        if array.dtype.kind in "iu":
-            array = array.astype(np.float64)
-        elif not (array.dtype in COMPLEX and complex_too) and not (array.dtype == object and is_exact(array)):
+        array = array.astype(np.float64 if array.dtype.kind in "iu" else array.dtype.newbyteorder("="), copy=False)
+        allowed = (*FLOATS, *COMPLEX) if complex_too else FLOATS
+        if array.dtype not in allowed and not (array.dtype == object and is_exact(array)):
             kinds = "float32, float64, complex64, complex128" if complex_too else "float32, float64"
             raise TypeError(f"{name}: expected {kinds} or integers, got {array.dtype}")
     if ndim is not None and array.ndim != ndim:
@@ -157,10 +158,18 @@ def as_axis(name: str, axis: int, ndim: int) -> int:
 # %% ../nbs/00_notation.ipynb #c544530f
 def one_of(name: str, value: object, options: tuple[str, ...]) -> None:
     """An error unless `value` is one of the words in `options`."""
-    if value not in options:
+    if not (isinstance(value, str) and value in options):
         raise expected(name, " or ".join(map(repr, options)), repr(value))
 
 # %% ../nbs/00_notation.ipynb #8f809f00
+PACKAGES = {"flint": "python-flint", "PIL": "pillow"}  # by what they are called where they are imported
+
+
 def missing_extra(error: ImportError, needs: str) -> ImportError:
     """The error to raise where an optional package is missing: it names the extra that brings it."""
-    return ImportError(f'{needs} needs {error.name}: pip install "nnnotes[notebooks]"', name=error.name)
+    module = str(error.name).partition(".")[0]
+    return ImportError(
+        f'{needs} needs {PACKAGES.get(module, module)}: pip install "nnnotes[notebooks]", which in a clone of this project is typed '
+        'pip install ".[notebooks]" (the nnnotes on PyPI is another project)',
+        name=error.name,
+    )

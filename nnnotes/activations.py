@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._validation import FLOATS, Interval, as_numbers, finite, no_nan, normal, positive, within
+from ._validation import FLOATS, Interval, as_numbers, expected, finite, no_nan, normal, offender, positive, within
 
 # %% auto #0
 __all__ = ['Formula', 'tanh', 'logistic', 'relu', 'softplus', 'identity', 'Saturation', 'Activation', 'scaled_tanh', 'leaky_relu']
@@ -30,6 +30,16 @@ def _output(y, interval: Interval, analytic: bool, factors: dict[str, float]) ->
     y = as_numbers("y", y, complex_too=analytic)
     normal(factors, y.dtype)
     return finite("y", y) if np.iscomplexobj(y) else within("y", y, interval)
+
+# %% ../nbs/02_activations.ipynb #5c0e7e02
+@np.errstate(all="ignore")
+def _complex_inverse(inverse: Formula, y: np.ndarray) -> np.ndarray:
+    """The inverse at complex `y`; an error where it is not finite, since no input has such an output."""
+    x = inverse(y)
+    nowhere = ~np.isfinite(x)
+    if nowhere.any():
+        raise expected("y", "outputs that some complex input has", offender(y, nowhere))
+    return x
 
 # %% ../nbs/02_activations.ipynb #b935da89
 class Saturation(NamedTuple):
@@ -160,7 +170,8 @@ class Activation(_Formulas):
     @np.errstate(over="ignore", under="ignore")
     def inverse(self, y) -> np.ndarray:
         """The input at which the output is `y`; an error outside of the range, or where there are several."""
-        return self._inverse(_output(y, self.range, self.analytic, self._factors))
+        y = _output(y, self.range, self.analytic, self._factors)
+        return _complex_inverse(self._inverse, y) if np.iscomplexobj(y) else self._inverse(y)
 
     def preimage(self, y) -> tuple[np.ndarray, np.ndarray]:
         """All inputs at which the output is `y`: the lower and upper ends of closed intervals."""
@@ -263,7 +274,7 @@ class _ScaledTanh(Activation):
 
     def _derivative_from_output(self, y):
         u = np.maximum(y, -y)
-        return 2 * ((self.a - u) / self.a * (self.b * (self.a / 2 + u / 2)))
+        return 2 * ((self.a - u) / self.a) * (self.b * (self.a / 2 + u / 2))
 
     def _second_derivative(self, x):
         return -2 * np.tanh(_scaled(self.b, x)) * (self.b * self._derivative(x))
@@ -507,7 +518,12 @@ class _Softplus(Activation):
         return logistic._derivative(x)
 
     def _inverse(self, y):
-        return y + np.log(-np.expm1(-y))
+        x = y + np.log(-np.expm1(-y))
+        if np.iscomplexobj(y):
+            x = np.where(y.real < 0, np.log(np.expm1(y)), x)
+            widest = np.maximum(np.abs(x.imag), np.abs(y.imag))
+            x = np.where(widest < np.pi, x, np.nan)[()]  # no input beyond is taken, and no output is there
+        return x
 
     def _saturation(self, dtype):
         half = Decimal(float(np.finfo(dtype).smallest_subnormal)) / 2

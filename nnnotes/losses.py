@@ -223,8 +223,9 @@ def _careful(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray) -> n
     peak = z.take(top)
     np.subtract(z, peak[:, None], out=g)
     inner = np.vecdot(h, g)
-    if np.isnan(inner[inner.argmax()]):
-        inner = np.vecdot(h, np.where(h == 0, 0, g)) + 0 * peak
+    if not -np.inf < inner.sum() < np.inf:
+        below = np.where(h == 0, 0, z / 2 - peak[:, None] / 2)  # twice that may overflow
+        inner = 2 * np.vecdot(h, below) + 0 * peak
     np.exp(g, out=g)
     g.put(top, 0)
     t, h_top = _sums(g, ones), h.take(top)
@@ -708,7 +709,7 @@ def infogain_from_probabilities_grad(
     array([[ 0.    , -1.3333]])
     """
     batch, h = _enter_probabilities(probabilities, labels, H, axis, ignore_label, normalization)
-    return _leave(np.divide(-h, batch.rows, out=np.zeros_like(batch.rows), where=h != 0), batch)
+    return _leave(np.divide(-h, batch.rows + 0, out=np.zeros_like(batch.rows), where=h != 0), batch)
 
 # %% ../nbs/03_losses.ipynb #5c0e7408
 def _weights(name: str, value: ArrayLike, ndim: int, interval: Interval = _NOT_NEGATIVE) -> np.ndarray:

@@ -435,6 +435,37 @@ def test_complex_step(f):
     assert (np.abs(got / f.derivative(x) - 1) <= 8 * np.finfo(float).eps * growth).all()
 
 
+@pytest.mark.parametrize("f, y", [
+    (tanh, 1), (tanh, -1), (scaled_tanh(2), 2), (logistic, 0), (logistic, 1), (softplus, 0),
+    (softplus, -1), (softplus, -745), (softplus, 1 + 4j), (softplus, 0.1 - 3.5j), (softplus, -5 + 4j),
+    (softplus, -745 + 1j), (softplus, -745 + 2j), (softplus, -100 + 1j), (softplus, 2j * np.pi), (softplus, 3 + 9j),
+], ids=repr)  # fmt: skip
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+def test_complex_outputs_of_no_input(f, y, dtype):
+    """Poles, and for softplus what only inputs beyond ±πi would have; no warning comes first."""
+    y = dtype(y)
+    with np.errstate(all="raise"), pytest.raises(ValueError, match="y: expected outputs that some complex input has"):
+        f.inverse(y)
+    with pytest.raises(ValueError, match=r"at \[1\]"):
+        f.inverse(np.array([0.25, y]))
+
+
+def test_complex_inverse_of_softplus():
+    """Wherever the imaginary part of an output is below π, and the answer is not too near to ±πi."""
+    rng = np.random.default_rng(1)
+    y = rng.uniform(-3, 800, 300) * rng.choice([0.001, 1], 300) + 1j * rng.uniform(-3.1, 3.1, 300)
+    x = softplus.inverse(y)
+    assert (np.abs(x.imag) < np.pi).all()
+    np.testing.assert_allclose(softplus(x), y, rtol=1e-12)
+
+
+def test_complex_output_beyond_the_largest_derivative():
+    """-0.39 y², which overflows: infinite, not NaN."""
+    assert scaled_tanh().derivative_from_output(1e300 + 1j).real == -np.inf
+    y = np.array([1e100 + 1j])
+    np.testing.assert_allclose(scaled_tanh().derivative_from_output(y), 2 / 3 * (1.7159 - y**2 / 1.7159), rtol=1e-14)
+
+
 # Peers
 
 

@@ -105,4 +105,5 @@ def test_a_missing_package_names_the_extra(module, package):
     said = python(
         f"import sys; sys.modules[{package!r}] = None\ntry: import {module}\nexcept ImportError as error: print(error)"
     )
-    assert re.search(r'needs .*: pip install "nnnotes\[\w+\]"', said)
+    name = {"flint": "python-flint", "PIL": "pillow"}.get(package, package)
+    assert re.search(rf'needs {name}: pip install "nnnotes\[\w+\]", .*clone.* pip install "\.\[\w+\]"', said)

@@ -69,3 +69,11 @@ def test_every_requirement_is_pinned():
     wanted = [Requirement(word) for word in " ".join(asked).split()]
     pinned = [one for one in wanted if one.name in here and here[one.name] in one.specifier]
     assert [str(one) for one in wanted if one not in pinned] == [], "python make.py lock"
+
+
+def test_each_clone_has_workspaces_of_its_own(monkeypatch):
+    """Or the first `make lab` opens the tabs that another clone had open."""
+    import make
+
+    monkeypatch.setenv("JUPYTERLAB_WORKSPACES_DIR", "somewhere")
+    assert make.environment()["JUPYTERLAB_WORKSPACES_DIR"] == str(make.VENV / "workspaces")

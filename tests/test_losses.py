@@ -604,3 +604,30 @@ def test_numpy_buffer_is_left_as_it_was():
     before = np.getbufsize()
     infogain(np.zeros((2, 1000)), [0, 1], np.ones((2, 1000)))
     assert np.getbufsize() == before
+
+
+def test_small_print_of_the_door():
+    """Byte order is no question for a caller; -0.0 is 0; an option that is an array is an error that names it."""
+    Z, H = np.array([[1.0, 2.0]]), np.eye(2)
+    assert infogain(Z.astype(">f8"), np.array([0], ">i4"), H.astype(">f4")) == infogain(Z, [0], H)
+    assert infogain(Z.astype(">f4"), [0], H).dtype == np.float32
+    assert infogain_from_probabilities_grad([[-0.0, 1.0]], [0], H).tolist() == [[-np.inf, 0]]
+    with pytest.raises(ValueError, match="normalization: expected 'valid' or .*, got array"):
+        infogain(Z, [0], H, normalization=np.array([1, 2]))
+    wide = np.array([[0, 0], [1e300, 1]])
+    with pytest.raises(ValueError, match=r"H: expected numbers that are finite in float32, got 1e\+300 at \[1, 0\]"):
+        infogain(Z.astype(np.float32), [1], wide)
+    assert infogain(Z.astype(np.float32), [0], wide) == 0
+
+
+@dtypes
+def test_logits_farther_apart_than_the_largest_number(dtype):
+    """The loss is finite wherever its exact value is: divided by 2, this one is."""
+    big, H = np.finfo(dtype).max / 2, np.eye(2, dtype=dtype)
+    Z = np.array([[1.2 * big, -1.2 * big], [1, 1]], dtype)
+    assert infogain(Z, [1, 1], H) == dtype(1.2 * big)
+    assert infogain(-Z, [1, 1], H) == dtype(np.log(2) / 2)
+    assert infogain(Z, [1, 1], H, normalization="none") == np.inf
+    assert infogain(Z[:1], [1], -H / 2) == -dtype(1.2 * big)
+    value, grad = losses.infogain_value_and_grad(Z, [1, 1], H)
+    assert value == dtype(1.2 * big) and grad.tolist() == [[0.5, -0.5], [0.25, -0.25]]
