@@ -1,4 +1,4 @@
-// f(x) = a tanh(b x) above, its slope below: where the slope vanishes, the weight stops moving.
+// f(x) = a tanh(b x) above, its slope below: where the slope vanishes, the weights stop moving.
 import { axisBottom, axisLeft } from "d3-axis";
 import { scaleLinear } from "d3-scale";
 import { area, line } from "d3-shape";
@@ -127,7 +127,7 @@ function view(model, F, root) {
   });
   const counted = side.append("p").attr("class", "nn-counted").attr("aria-live", "polite");
   const redraw = [
-    choice(side.node(), model, "overlay", "The thread\u2019s derivatives", [
+    choice(side.node(), model, "overlay", "Two wrong derivatives, from a forum thread", [
       { value: "none", label: "none" },
       { value: "slope", label: "no square: <span class=\"i\">ab</span>\u2009(1 \u2212 tanh <span class=\"i\">bx</span>)", className: "c-wrong" },
       { value: "factor", label: "from the output: <span class=\"i\">b</span>\u2009(<span class=\"i\">a</span> \u2212 <span class=\"i\">f</span>\u2009\u00b2)", className: "c-wrong" },
@@ -257,7 +257,7 @@ function view(model, F, root) {
     const errorPlaces = beside(X, ...[0.5, 0.4, 0.6, 0.3, 0.7].map((part) => O + part * (y(t) - O)));
     upper.put(words.error, long ? `error ${num(t - o)}` : "", errorPlaces) || upper.put(words.error, long ? num(t - o) : "", errorPlaces);
     const wrongPlaces = beside(X, wrongEnd, middle(O, wrongEnd), wrongEnd + 18, wrongEnd - 18, wrongEnd + 36, wrongEnd - 36);
-    upper.put(words.wrong, untrue && Math.abs(wrongEnd - O) > 12 ? `the thread\u2019s ${num(wd)}` : "", wrongPlaces);
+    upper.put(words.wrong, untrue && Math.abs(wrongEnd - O) > 12 ? `wrong \u03b4 = ${num(wd)}` : "", wrongPlaces);
     const line0 = (v) => [[left + 12, y(v) - 11], [left + 12, y(v) + 11], [right - 12, y(v) - 11, "end"], [right - 12, y(v) + 11, "end"]];
     upper.put(words.a, `a = ${short(a)}`, line0(a));
     upper.put(words.other, Math.abs(t) > 0.12 ? `the other target ${short(-t)}` : "", line0(-t).reverse());
@@ -304,7 +304,7 @@ function deltaPlaces(X, O, end, up) {
 function told({ a, x, t, o, s, d, slow, overlay, w, thresholds }) {
   const colour = (className, text) => `<b class="${className}">${text}</b>`;
   const speed = slow < 1.05 ? "as fast as it can" : `<strong>${num(slow, slow < 10 ? 1 : 0)} times slower</strong> than at 0`;
-  const parts = [`At output ${colour("c-f", near(o, a))} the slope is ${colour("c-slope", num(s, 3))}: this weight moves ${speed}.`];
+  const parts = [`At output ${colour("c-f", near(o, a))} the slope is ${colour("c-slope", num(s, 3))}: this neuron\u2019s weights move ${speed}.`];
 
   const left = `${colour("c-delta", `\u03b4 = ${num(d)}`)}`;
   const exact = Object.keys(thresholds).find((name) => Math.abs(x) >= thresholds[name]);
@@ -316,14 +316,14 @@ function told({ a, x, t, o, s, d, slow, overlay, w, thresholds }) {
   else if (slow > 10) parts.push(`Of the error ${colour("c-target", num(t - o))} only ${left} gets through.`);
   else parts.push(`Of the error ${colour("c-target", num(t - o))} it passes on ${left}.`);
 
-  if (overlay !== "none") parts.push(compared(overlay === "slope" ? "Without the square" : "By the thread\u2019s factor from the output", colour("c-wrong", num(w)), w / s));
+  if (overlay !== "none") parts.push(compared(overlay === "slope" ? "Without the square" : "By the forum\u2019s formula from the output", colour("c-wrong", num(w)), w / s));
   return parts.join(" ");
 }
 
 /** What a wrong derivative does: by its ratio to the right one. */
 function compared(name, value, ratio) {
   const times = (r) => num(r, r < 20 ? 1 : 0);
-  if (ratio < 0) return `${name} it would be ${value}, which is <strong>negative</strong>: the weight moves away from its target.`;
+  if (ratio < 0) return `${name} it would be ${value}, which is <strong>negative</strong>: the output moves away from its target.`;
   if (Math.abs(ratio - 1) < 0.005) return `${name} it would be ${value}, which is right here.`;
   return `${name} it would be ${value}, ${ratio > 1 ? `${times(ratio)} times too large` : `${times(1 / ratio)} times too small`}.`;
 }

@@ -28,7 +28,9 @@ COMPLEX = (np.dtype(np.complex64), np.dtype(np.complex128))
 def is_exact(array: np.ndarray) -> bool:
     """Whether an object array holds exact numbers; integers and fractions may stand beside them."""
     exact = [getattr(type(value), "__exact_number__", False) for value in array.flat]
-    return any(exact) and all(e or isinstance(v, (int, Fraction)) for e, v in zip(exact, array.flat, strict=True))
+    return any(exact) and all(
+        e or isinstance(v, (int, Fraction)) for e, v in zip(exact, array.flat, strict=True)
+    )
 
 # %% ../nbs/00_notation.ipynb #5c0e71aa
 def as_array(name: str, value) -> np.ndarray:
@@ -46,7 +48,8 @@ def as_numbers(name: str, value, *, ndim: int | None = None, complex_too: bool =
     """`value` as an array of float32, float64 or exact numbers; integers and lists become float64."""
     array = as_array(name, value)
     if array.dtype not in FLOATS:
-        array = array.astype(np.float64 if array.dtype.kind in "iu" else array.dtype.newbyteorder("="), copy=False)
+        wanted = np.float64 if array.dtype.kind in "iu" else array.dtype.newbyteorder("=")
+        array = array.astype(wanted, copy=False)
         allowed = (*FLOATS, *COMPLEX) if complex_too else FLOATS
         if array.dtype not in allowed and not (array.dtype == object and is_exact(array)):
             kinds = "float32, float64, complex64, complex128" if complex_too else "float32, float64"
@@ -94,7 +97,7 @@ class Interval:
 
 # %% ../nbs/00_notation.ipynb #5d71d4c1
 def within(name: str, array: np.ndarray, interval: Interval) -> np.ndarray:
-    """`array`, unless an element lies outside of the interval: then an error that says where the first one is."""
+    """`array`, unless an element lies outside of the interval: an error says where the first one is."""
     inside = interval.contains(array)
     if not np.all(inside):
         raise expected(name, f"numbers in {interval}", offender(array, np.logical_not(inside)))
@@ -102,7 +105,7 @@ def within(name: str, array: np.ndarray, interval: Interval) -> np.ndarray:
 
 # %% ../nbs/00_notation.ipynb #a4dc5210
 def positive(name: str, value) -> float:
-    """`value` as a Python float, or as the exact number that it is; an error unless it is positive and finite."""
+    """`value` as a Python float or as its exact number; an error unless it is positive and finite."""
     number = as_numbers(name, value, ndim=0)
     if not (number > 0 and (number.dtype == object or number < np.inf)):
         raise expected(name, "a positive finite number", number)
@@ -116,7 +119,11 @@ def normal(factors: dict[str, float], dtype: np.dtype) -> None:
     limits = np.finfo(dtype)
     low, high = float(limits.tiny), float(limits.max)
     if not all(low <= factor <= high for factor in factors.values() if isinstance(factor, float)):
-        raise expected(", ".join(factors), f"normal numbers of {limits.dtype}", ", ".join(map(str, factors.values())))
+        raise expected(
+            ", ".join(factors),
+            f"normal numbers of {limits.dtype}",
+            ", ".join(map(str, factors.values())),
+        )
 
 # %% ../nbs/00_notation.ipynb #9165550e
 def together(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -125,8 +132,10 @@ def together(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndar
     return first.astype(dtype, copy=False), second.astype(dtype, copy=False)
 
 # %% ../nbs/00_notation.ipynb #acac2f8b
-def as_labels(name: str, value, *, shape: tuple[int, ...], count: int, ignore: int | None = None) -> np.ndarray:
-    """`value`, in its own integer type, as labels of the given shape, from 0 to `count` - 1 or equal to `ignore`."""
+def as_labels(
+    name: str, value, *, shape: tuple[int, ...], count: int, ignore: int | None = None
+) -> np.ndarray:
+    """`value`, in its integer type, as labels of this shape, from 0 to `count` - 1 or `ignore`."""
     labels = as_array(name, value)
     if labels.dtype.kind not in "iu" and labels.size:
         raise TypeError(f"{name}: expected integers, got {labels.dtype}")
@@ -169,7 +178,8 @@ def missing_extra(error: ImportError, needs: str) -> ImportError:
     """The error to raise where an optional package is missing: it names the extra that brings it."""
     module = str(error.name).partition(".")[0]
     return ImportError(
-        f'{needs} needs {PACKAGES.get(module, module)}: pip install "nnnotes[notebooks]", which in a clone of this project is typed '
-        'pip install ".[notebooks]" (the nnnotes on PyPI is another project)',
+        f'{needs} needs {PACKAGES.get(module, module)}: pip install "nnnotes[notebooks]", '
+        'which in a clone of this project is typed pip install ".[notebooks]" '
+        "(the nnnotes on PyPI is another project)",
         name=error.name,
     )

@@ -12,21 +12,32 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._validation import FLOATS, Interval, as_numbers, expected, finite, no_nan, normal, offender, positive, within
+from nnnotes._validation import (
+    FLOATS,
+    Interval,
+    as_numbers,
+    expected,
+    finite,
+    no_nan,
+    normal,
+    offender,
+    positive,
+    within,
+)
 
 # %% auto #0
 __all__ = ['Formula', 'tanh', 'logistic', 'relu', 'softplus', 'identity', 'Saturation', 'Activation', 'scaled_tanh', 'leaky_relu']
 
 # %% ../nbs/02_activations.ipynb #7790d431
 def _input(x, analytic: bool, factors: dict[str, float]) -> np.ndarray:
-    """`x` as numbers without NaN, fit for the factors; complex ones, finite, only where the function is analytic."""
+    """`x` as numbers without NaN, fit for the factors; where `analytic`, finite complex ones too."""
     x = as_numbers("x", x, complex_too=analytic)
     normal(factors, x.dtype)
     return finite("x", x) if np.iscomplexobj(x) else no_nan("x", x)
 
 # %% ../nbs/02_activations.ipynb #73fa3700
 def _output(y, interval: Interval, analytic: bool, factors: dict[str, float]) -> np.ndarray:
-    """`y` as numbers in the interval, fit for the factors, or complex ones where the function is analytic."""
+    """`y` as numbers in the interval, fit for the factors; where `analytic`, finite complex ones too."""
     y = as_numbers("y", y, complex_too=analytic)
     normal(factors, y.dtype)
     return finite("y", y) if np.iscomplexobj(y) else within("y", y, interval)
@@ -113,11 +124,11 @@ class _Formulas:
 
 # %% ../nbs/02_activations.ipynb #fc8facc9
 class Activation(_Formulas):
-    """An activation function, applied to each element of an array, and the questions that can be asked of it.
+    """An activation function, applied to each element of an array, and what can be asked of it.
 
-    Every method takes an array of any shape and returns one of that shape. float32 gives float32; float64,
-    integers and lists give float64; inputs are never written to. Complex numbers are taken where `analytic`
-    is true, as long as they are finite. An infinite input has the limit as its answer.
+    Every method takes an array of any shape and returns one of that shape. float32 gives float32;
+    float64, integers and lists give float64; inputs are never written to. Complex numbers are taken
+    where `analytic` is true, as long as they are finite. An infinite input has the limit as its answer.
 
     Attributes
     ----------
@@ -126,7 +137,8 @@ class Activation(_Formulas):
     range : Interval
         The values that it takes.
     kinks : tuple of float
-        Where it has no derivative: there `derivative` answers the slope on the left, `second_derivative` zero.
+        Where it has no derivative: there `derivative` answers the slope on the left, `second_derivative`
+        zero.
     analytic : bool
         Whether it takes complex numbers.
 
@@ -169,7 +181,7 @@ class Activation(_Formulas):
 
     @np.errstate(over="ignore", under="ignore")
     def inverse(self, y) -> np.ndarray:
-        """The input at which the output is `y`; an error outside of the range, or where there are several."""
+        """The input with the output `y`; an error outside of the range, or where there are several."""
         y = _output(y, self.range, self.analytic, self._factors)
         return _complex_inverse(self._inverse, y) if np.iscomplexobj(y) else self._inverse(y)
 
@@ -207,8 +219,9 @@ class _Tanh(Activation):
 
     Notes
     -----
-    ``f' = 4 e / (1 + e)²`` with ``e = exp(-2 |x|)``, which has no cancellation: at most 4 ulp from the true value
-    over all floats; ``f' = (1 - y) (1 + y)`` from the output; ``f'' = -2 f f'``. Proved on both sides of zero.
+    ``f' = 4 e / (1 + e)²`` with ``e = exp(-2 |x|)``, which has no cancellation: at most 4 ulp from the
+    true value over all floats; ``f' = (1 - y) (1 + y)`` from the output; ``f'' = -2 f f'``. Proved on
+    both sides of zero.
 
     Examples
     --------
@@ -306,17 +319,17 @@ def scaled_tanh(a: float = 1.7159, b: float = 2 / 3) -> Activation:
     Raises
     ------
     ValueError
-        If `a` or `b` is not a positive finite number; when called, if a, b, ab or ab² is not a normal number of
-        the dtype of the data.
+        If `a` or `b` is not a positive finite number; when called, if a, b, ab or ab² is not a normal
+        number of the dtype of the data.
 
     Notes
     -----
-    ``f' = 4 a b e / (1 + e)²`` with ``e = exp(-2 b |x|)``: at most ``6 + 2 b |x|`` ulp from the true value for the
-    parameters as they are in the dtype of `x`; ``f' = (b / a) (a - y) (a + y)`` from the output. Value, both
-    derivatives and the inverse are proved for all a, b > 0, on both sides of zero.
+    ``f' = 4 a b e / (1 + e)²`` with ``e = exp(-2 b |x|)``: at most ``6 + 2 b |x|`` ulp from the true
+    value for the parameters as they are in the dtype of `x`; ``f' = (b / a) (a - y) (a + y)`` from the
+    output. Value, both derivatives and the inverse are proved for all a, b > 0, on both sides of zero.
 
-    The defaults are LeCun's. ``scaled_tanh(3 ** 0.5, np.arctanh(3 ** -0.5))`` is the exact pair with f(1) = 1 and
-    the largest second derivative at 1.
+    The defaults are LeCun's. ``scaled_tanh(3 ** 0.5, np.arctanh(3 ** -0.5))`` is the exact pair with
+    f(1) = 1 and the largest second derivative at 1.
 
     References
     ----------
@@ -370,7 +383,8 @@ class _Logistic(Activation):
         return np.log(y / (1 - y))
 
     def _saturation(self, dtype):
-        low, high = (Decimal(float(gap)) / 2 for gap in (np.finfo(dtype).smallest_subnormal, np.finfo(dtype).epsneg))
+        limits = np.finfo(dtype)
+        low, high = (Decimal(float(gap)) / 2 for gap in (limits.smallest_subnormal, limits.epsneg))
         slope = ((1 + (1 - 4 * low).sqrt()) ** 2 / (4 * low)).ln()
         return ((low / (1 - low)).ln(), ((1 - high) / high).ln()), (-slope, slope)
 
@@ -379,9 +393,9 @@ logistic = _Logistic()
 
 # %% ../nbs/02_activations.ipynb #2dae9a04
 class _ReLU(Activation):
-    """Rectified linear unit, max(x, 0), with range [0, inf) and a kink at 0, where the derivative is taken as 0.
+    """Rectified linear unit, max(x, 0), range [0, inf); at the kink, 0, the derivative is taken as 0.
 
-    It has no inverse. The inputs with output `y` are ``preimage(y)``: the number y, or for y = 0 all x <= 0.
+    It has no inverse. The inputs with output `y` are ``preimage(y)``: y, or all x <= 0 if y = 0.
 
     Examples
     --------
@@ -469,8 +483,8 @@ def leaky_relu(slope: float) -> Activation:
     Raises
     ------
     ValueError
-        If `slope` is not a positive finite number; when called, if it is not a normal number of the dtype of
-        the data.
+        If `slope` is not a positive finite number; when called, if it is not a normal number of the
+        dtype of the data.
 
     Examples
     --------
@@ -491,8 +505,8 @@ class _Softplus(Activation):
 
     Notes
     -----
-    ``f' = logistic(x)``, ``f' = 1 - exp(-y)`` from the output, ``f'' = logistic.derivative(x)``. Proved on both
-    sides of zero.
+    ``f' = logistic(x)``, ``f' = 1 - exp(-y)`` from the output, ``f'' = logistic.derivative(x)``. Proved
+    on both sides of zero.
 
     Examples
     --------
@@ -522,7 +536,7 @@ class _Softplus(Activation):
         if np.iscomplexobj(y):
             x = np.where(y.real < 0, np.log(np.expm1(y)), x)
             widest = np.maximum(np.abs(x.imag), np.abs(y.imag))
-            x = np.where(widest < np.pi, x, np.nan)[()]  # no input beyond is taken, and no output is there
+            x = np.where(widest < np.pi, x, np.nan)[()]  # no input and no output is beyond
         return x
 
     def _saturation(self, dtype):

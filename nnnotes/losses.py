@@ -59,7 +59,7 @@ def _heeded(values: np.ndarray, axis: int, skip: np.ndarray | None) -> np.ndarra
 
 # %% ../nbs/03_losses.ipynb #d157b8cd
 def _refuse(Z: np.ndarray, axis: int, skip: np.ndarray | None = None) -> None:
-    """Raise if logits have no softmax: NaN, +inf, or nothing but -inf along the axis (where not `skip`)."""
+    """Raise if logits have no softmax: NaN, +inf, or only -inf along the axis (where not `skip`)."""
     Z = _heeded(Z, axis, skip)
     wrong = ~(Z < np.inf)
     if wrong.any():
@@ -157,7 +157,8 @@ def log_softmax(logits: ArrayLike, *, axis: int = -1) -> np.ndarray:
 
     Notes
     -----
-    .. math:: \\log p_j = z_j - z_m - \\log(1 + t), \\quad t = \\sum_{c \\ne m} e^{z_c - z_m}, \\quad z_m = \\max_c z_c
+    .. math:: \\log p_j = z_j - z_m - \\log(1 + t), \\quad
+              t = \\sum_{c \\ne m} e^{z_c - z_m}, \\quad z_m = \\max_c z_c
 
     Proved at (N, K) = (2, 3) and (3, 5), every position of the largest logit.
 
@@ -174,9 +175,9 @@ def log_softmax(logits: ArrayLike, *, axis: int = -1) -> np.ndarray:
     return X
 
 # %% ../nbs/03_losses.ipynb #75386fdb
-_RANGE = {4: (-70, 35), 8: (-600, 300)}  # bytes of a number: logits whose exponentials neither vanish nor overflow
+_RANGE = {4: (-70, 35), 8: (-600, 300)}  # bytes of a number: logits with good exponentials
 _SHORT = 32  # numbers in a row: from here on, rows are not shifted one by one
-_BLOCK = 1 << 17  # numbers in a block: the logits, their exponentials and the rows of H stay in the cache together
+_BLOCK = 1 << 17  # numbers in a block: logits, exponentials and rows of H stay in the cache together
 
 
 def _tops(z: np.ndarray) -> np.ndarray:
@@ -194,7 +195,9 @@ def _sums(rows: np.ndarray, ones: np.ndarray) -> np.ndarray:
     return np.vecdot(rows, ones) if ones.nbytes < _LONG[1] else rows.sum(1)
 
 # %% ../nbs/03_losses.ipynb #0897ec96
-def _direct(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _direct(
+    z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Losses of a block of rows, and which of them are sure; the gradient goes to g."""
     low, high = _RANGE[z.dtype.itemsize]
     x, top, least = z, z.item(z.argmax()), low
@@ -218,7 +221,7 @@ def _direct(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray) -> tu
 
 # %% ../nbs/03_losses.ipynb #6389188d
 def _careful(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray) -> np.ndarray:
-    """Losses of a block, accurate also where a class is nearly certain; the gradient goes to g. Overwrites h."""
+    """Losses of a block, accurate also where a class is nearly certain; gradient to g. Overwrites h."""
     top = _tops(z)
     peak = z.take(top)
     np.subtract(z, peak[:, None], out=g)
@@ -248,7 +251,8 @@ def _sweep(
     work, ones = np.empty((size, K), dtype), np.empty(K, dtype)
     ones.fill(1)
     if 400 < K < 8192:
-        np.setbufsize((K - 1) // 16 * 16)  # of less than a row, or NumPy copies what it broadcasts; reset by errstate
+        # a buffer of less than a row, or NumPy copies what it broadcasts; reset by errstate
+        np.setbufsize((K - 1) // 16 * 16)
     for i in range(0, N, size):
         z = Z[i : i + size]
         g = grad[i : i + size] if keep else grad[: len(z)]
@@ -311,7 +315,9 @@ def _enter(
     K, places = values.shape[axis], values.shape[:axis] + values.shape[axis + 1 :]
     given = as_numbers(matrix, H, ndim=2)
     if given.shape[1] != K or len(given) == 0:
-        raise expected(matrix, f"a row per label and a column for each of the {K} classes", f"shape {given.shape}")
+        raise expected(
+            matrix, f"a row per label and a column for each of the {K} classes", f"shape {given.shape}"
+        )
     if ignore_label is not None:
         ignore_label = as_integer("ignore_label", ignore_label)
     labels = as_labels("labels", labels, shape=places, count=len(given), ignore=ignore_label)
@@ -321,7 +327,9 @@ def _enter(
     values, H = together(values, given)
     rows = values if axis == len(places) else np.moveaxis(values, axis, -1)
     rows = np.ascontiguousarray(rows).reshape(-1, K)
-    return _Batch(values, rows, labels.astype(np.intp, copy=False).reshape(-1), H, given, skip, n, axis, places)
+    return _Batch(
+        values, rows, labels.astype(np.intp, copy=False).reshape(-1), H, given, skip, n, axis, places
+    )
 
 # %% ../nbs/03_losses.ipynb #7c9b6651
 def _leave(rows: np.ndarray, batch: _Batch) -> np.ndarray:
@@ -385,7 +393,7 @@ def _infogain(
     keep: bool,
     total: bool,
 ) -> tuple[np.floating, np.ndarray, np.ndarray]:
-    """The loss (if `total`), its share for each label, and its gradient (nothing useful if not `keep`)."""
+    """The loss (if `total`), its share for each label, and its gradient (scratch if not `keep`)."""
     batch = _enter("logits", logits, labels, H, axis, ignore_label, normalization)
     losses, grad = _heedful(batch, keep, wary=False)
     value = losses.sum()
@@ -413,8 +421,8 @@ def infogain_value_and_grad(
     logits : array_like, shape (N, K), or any shape with the classes along `axis`
         Scores. -inf masks a class out.
     labels : array_like of int, shape of `logits` without `axis`
-        The row of `H` that belongs to each sample, 0 to M - 1. Soft targets: ``H`` with one row per sample,
-        ``labels = arange(N)``.
+        The row of `H` that belongs to each sample, 0 to M - 1. Soft targets: ``H`` with one row per
+        sample, ``labels = arange(N)``.
     H : array_like, shape (M, K)
         Weight of the log-probability of each class, one row per label. Any finite numbers; they take the
         dtype of `logits`.
@@ -436,9 +444,9 @@ def infogain_value_and_grad(
     Raises
     ------
     ValueError
-        Shapes that do not match, labels out of range, an unknown normalization; logits that are NaN, +inf,
-        or only -inf along `axis`; weights that are not finite, in a row that is used, or whose sum is not;
-        weights of both signs where logits are -inf, or infinite losses of both signs.
+        Shapes that do not match, labels out of range, an unknown normalization; logits that are NaN,
+        +inf, or only -inf along `axis`; weights that are not finite, in a row that is used, or whose sum
+        is not; weights of both signs where logits are -inf, or infinite losses of both signs.
     TypeError
         Arguments that are not numbers, labels or an `ignore_label` that are not integers, masked arrays.
 
@@ -449,8 +457,9 @@ def infogain_value_and_grad(
     .. math:: L = -\\sum_j h_j \\log p_j = r \\log \\sum_c e^{z_c} - \\sum_j h_j z_j, \\qquad
               \\partial L / \\partial z_k = r p_k - h_k
 
-    Proved for this function at (N, M, K) = (2, 3, 5) and (5, 2, 4): with and without shift, every position
-    of the largest logit, blocks of one row and of two, both sides of the choice between the two kernels.
+    Proved for this function at (N, M, K) = (2, 3, 5) and (5, 2, 4): with and without shift, every
+    position of the largest logit, blocks of one row and of two, both sides of the choice between the two
+    kernels.
 
     References
     ----------
@@ -569,7 +578,12 @@ def infogain(
 
 # %% ../nbs/03_losses.ipynb #7f56f4e9
 def infogain_losses(
-    logits: ArrayLike, labels: ArrayLike, H: ArrayLike, *, axis: int = -1, ignore_label: int | None = None
+    logits: ArrayLike,
+    labels: ArrayLike,
+    H: ArrayLike,
+    *,
+    axis: int = -1,
+    ignore_label: int | None = None,
 ) -> np.ndarray:
     """Infogain losses of the single samples.
 
@@ -613,7 +627,12 @@ _NOT_NEGATIVE = Interval(0, math.inf, (True, False))
 
 
 def _enter_probabilities(
-    probabilities: ArrayLike, labels: ArrayLike, H: ArrayLike, axis: int, ignore_label: int | None, normalization: str
+    probabilities: ArrayLike,
+    labels: ArrayLike,
+    H: ArrayLike,
+    axis: int,
+    ignore_label: int | None,
+    normalization: str,
 ) -> tuple[_Batch, np.ndarray]:
     """Checked arguments; the weights of each sample in the mean, 0 if it is ignored."""
     batch = _enter("probabilities", probabilities, labels, H, axis, ignore_label, normalization)
@@ -779,8 +798,8 @@ def class_weight_matrix(weight: ArrayLike, *, dtype: type = np.float64) -> np.nd
 
     Notes
     -----
-    With ``normalization="valid"`` the loss is divided by the number of samples. PyTorch divides by the sum of
-    their weights: ``infogain(..., normalization="none") / weight[labels].sum()``.
+    With ``normalization="valid"`` the loss is divided by the number of samples. PyTorch divides by the
+    sum of their weights: ``infogain(..., normalization="none") / weight[labels].sum()``.
 
     Examples
     --------
@@ -818,15 +837,15 @@ def label_smoothing_matrix(
     Raises
     ------
     ValueError, TypeError
-        A count that is not a positive integer, a share outside of [0, 1], weights that are negative, not finite
-        or not one per class; an unknown dtype.
+        A count that is not a positive integer, a share outside of [0, 1], weights that are negative, not
+        finite or not one per class; an unknown dtype.
 
     Notes
     -----
     .. math:: H_{yj} = ((1 - \\varepsilon)\\, \\delta_{yj} + \\varepsilon / K)\\, w_j
 
-    as PyTorch's ``cross_entropy(weight=w, label_smoothing=epsilon)``, whose mean divides by the sum of the
-    labels' weights. Proved at K = 3 and 4.
+    as PyTorch's ``cross_entropy(weight=w, label_smoothing=epsilon)``, whose mean divides by the sum of
+    the labels' weights. Proved at K = 3 and 4.
 
     References
     ----------
@@ -858,7 +877,8 @@ def similarity_from_distance(
     D : array_like, shape (K, K)
         Distances: not negative, 0 on the diagonal, infinite where nothing is in common.
     scale : float
-        The distance at which the similarity is 1/e. Positive; as it goes to 0, the loss becomes the cross-entropy.
+        The distance at which the similarity is 1/e. Positive; as it goes to 0, the loss becomes the
+        cross-entropy.
     normalize : bool
         Whether each row is divided by its sum, so that all labels weigh the same.
     dtype : type
@@ -871,13 +891,13 @@ def similarity_from_distance(
     Raises
     ------
     ValueError, TypeError
-        Distances that are negative, NaN, not square, or not 0 from a label to itself; a scale that is not positive
-        and finite; an unknown dtype.
+        Distances that are negative, NaN, not square, or not 0 from a label to itself; a scale that is
+        not positive and finite; an unknown dtype.
 
     Notes
     -----
-    :math:`H_{yj} = e^{-D_{yj} / \\text{scale}}`, divided by the sum over j if wanted: then the rows are a softmax of
-    the negative distances. Proved at K = 3 and 4.
+    :math:`H_{yj} = e^{-D_{yj} / \\text{scale}}`, divided by the sum over j if wanted: then the rows are
+    a softmax of the negative distances. Proved at K = 3 and 4.
 
     References
     ----------
@@ -895,13 +915,15 @@ def similarity_from_distance(
         raise expected("D", "as many rows as columns, at least one", f"shape {D.shape}")
     apart = np.diagonal(D) != 0
     if apart.any():
-        raise expected("D", "0 from each label to itself", f"{np.diagonal(D)[apart][0]} for label {apart.argmax()}")
+        raise expected(
+            "D", "0 from each label to itself", f"{np.diagonal(D)[apart][0]} for label {apart.argmax()}"
+        )
     H = np.exp(-D / positive("scale", scale))
     return _matrix(H / H.sum(1, keepdims=True) if normalize else H, dtype)
 
 # %% ../nbs/03_losses.ipynb #5c0e7413
 def _paths(tree: object, above: tuple[int, ...] = ()) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """Each label in nested tuples or lists, with its place in every group that holds it, from the outside in."""
+    """Each label in nested tuples or lists, with its place in each group around it, outside first."""
     if not isinstance(tree, (tuple, list)):
         yield as_integer("tree", tree), above
         return
@@ -927,12 +949,14 @@ def similarity_from_tree(tree: tuple | list, *, dtype: type = np.float64) -> np.
     Raises
     ------
     ValueError, TypeError
-        Leaves that are not the integers from 0 on, each once; a tree that is not a tuple or list; an unknown dtype.
+        Leaves that are not the integers from 0 on, each once; a tree that is not a tuple or list; an
+        unknown dtype.
 
     Notes
     -----
-    :math:`H_{yj} = 2 n_{yj} / (n_{yy} + n_{jj})`, where :math:`n_{yj}` is the depth of the last group that holds
-    both. One less this matrix is 0 on the diagonal and positive elsewhere: distances for :func:`expected_distance`.
+    :math:`H_{yj} = 2 n_{yj} / (n_{yy} + n_{jj})`, where :math:`n_{yj}` is the depth of the last group
+    that holds both. One less this matrix is 0 on the diagonal and positive elsewhere: distances for
+    :func:`expected_distance`.
 
     References
     ----------
@@ -984,8 +1008,8 @@ def ignore_labels(H: ArrayLike, labels: ArrayLike) -> np.ndarray:
 
     Notes
     -----
-    Samples with these labels have loss 0 and gradient 0, and count in a mean over the valid samples; those with
-    the `ignore_label` of a loss do not.
+    Samples with these labels have loss 0 and gradient 0, and count in a mean over the valid samples;
+    those with the `ignore_label` of a loss do not.
 
     Examples
     --------
@@ -1021,9 +1045,9 @@ def infogain_floor(H: ArrayLike) -> np.ndarray:
 
     Notes
     -----
-    :math:`-\\sum_j h_j \\log (h_j / r)` with :math:`r = \\sum_j h_j`, at the probabilities :math:`h / r`. What a
-    loss is more than that is r times the Kullback-Leibler divergence from the optimum.
-    Proved at (M, K) = (2, 3) and (3, 5).
+    :math:`-\\sum_j h_j \\log (h_j / r)` with :math:`r = \\sum_j h_j`, at the probabilities
+    :math:`h / r`. What a loss is more than that is r times the Kullback-Leibler divergence
+    from the optimum. Proved at (M, K) = (2, 3) and (3, 5).
 
     Examples
     --------
@@ -1051,20 +1075,22 @@ def _rows(wrong: np.ndarray) -> str:
 # %% ../nbs/03_losses.ipynb #5c0e742e
 @np.errstate(over="ignore", invalid="ignore")
 def _findings(H: np.ndarray, heeded: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    """What may be wrong about a matrix, and the rows in which it is; rows that are not heeded have no say."""
+    """What may be wrong about a matrix, and in which rows; those that are not heeded have no say."""
     negative, empty = np.any(H < 0, axis=1), ~(H.sum(1) > 0)
     findings = [
         ("negative weights ({}): the loss falls without end as such a class gets improbable", negative),
-        ("no positive sum ({}): the label is ignored (then say ignored=), or its loss has no minimum", empty),
+        ("no positive sum ({}): the label is ignored (say ignored=), or its loss has no minimum", empty),
     ]
     if H.shape[0] == H.shape[1] > 1:
         label = np.diagonal(H)
         distances = (label == 0) & (np.count_nonzero(H > 0, 1) == len(H) - 1)
         other = np.any(H > label[:, None], axis=1)
         if distances[heeded].all():
-            findings += [("it looks like distances ({}): the best prediction is the most distant class", distances)]
+            what = "it looks like distances ({}): the best prediction is the most distant class"
+            findings.append((what, distances))
         else:
-            findings += [("another class weighs more than the label ({}): the best prediction is that class", other)]
+            what = "another class weighs more than the label ({}): the best prediction is that class"
+            findings.append((what, other))
     return findings
 
 # %% ../nbs/03_losses.ipynb #5c0e742f
@@ -1086,8 +1112,9 @@ def check_similarity(H: ArrayLike, *, ignored: ArrayLike = ()) -> np.ndarray:
     Warns
     -----
     SimilarityWarning
-        Once for each finding, with its rows: negative weights; rows that sum to 0 or less; another class that
-        weighs more than the label; a matrix that looks like distances, zero on the diagonal and positive elsewhere.
+        Once for each finding, with its rows: negative weights; rows that sum to 0 or less; another class
+        that weighs more than the label; a matrix that looks like distances, zero on the diagonal and
+        positive elsewhere.
 
     Raises
     ------
@@ -1113,7 +1140,7 @@ def check_similarity(H: ArrayLike, *, ignored: ArrayLike = ()) -> np.ndarray:
 
 # %% ../nbs/03_losses.ipynb #5c0e743e
 def _average(z: np.ndarray, d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Expected entry of each row of d under the softmax of the row of z, and its gradient. Overwrites d."""
+    """Expected entry of each row of d under the softmax of z's, and its gradient. Overwrites d."""
     top = np.arange(0, z.size, z.shape[1]) + z.argmax(1)  # places in the flat block
     p = np.exp(z - z.take(top)[:, None])
     p /= p.sum(1, keepdims=True)
@@ -1139,7 +1166,12 @@ def _explain_distances(losses: np.ndarray, batch: _Batch) -> None:
 # %% ../nbs/03_losses.ipynb #5c0e7470
 @np.errstate(all="ignore")
 def _expected_distance(
-    logits: ArrayLike, labels: ArrayLike, D: ArrayLike, axis: int, ignore_label: int | None, normalization: str
+    logits: ArrayLike,
+    labels: ArrayLike,
+    D: ArrayLike,
+    axis: int,
+    ignore_label: int | None,
+    normalization: str,
 ) -> tuple[np.floating, np.ndarray]:
     """The expected distance and its gradient."""
     batch = _enter("logits", logits, labels, D, axis, ignore_label, normalization, "D")
@@ -1171,8 +1203,8 @@ def expected_distance_value_and_grad(
     labels : array_like of int, shape of `logits` without `axis`
         The row of `D` that belongs to each sample, 0 to M - 1.
     D : array_like, shape (M, K)
-        Distance of each class from each label, or what else a mistake costs. Any finite numbers; they take the
-        dtype of `logits`.
+        Distance of each class from each label, or what else a mistake costs. Any finite numbers; they
+        take the dtype of `logits`.
     axis : int
         The axis of the classes.
     ignore_label : int, optional
@@ -1191,9 +1223,9 @@ def expected_distance_value_and_grad(
     Raises
     ------
     ValueError
-        Shapes that do not match, labels out of range, an unknown normalization; logits that are NaN, +inf,
-        or only -inf along `axis`; distances that are not finite, in a row that is used, or whose differences
-        are not.
+        Shapes that do not match, labels out of range, an unknown normalization; logits that are NaN,
+        +inf, or only -inf along `axis`; distances that are not finite, in a row that is used, or whose
+        differences are not.
     TypeError
         Arguments that are not numbers, labels or an `ignore_label` that are not integers, masked arrays.
 
@@ -1203,9 +1235,9 @@ def expected_distance_value_and_grad(
 
     .. math:: E = \\sum_j p_j d_j, \\qquad \\partial E / \\partial z_k = p_k (d_k - E)
 
-    It is the Wasserstein distance from p to the label. It is not convex, and flat where a class is certain, the
-    right or a wrong one. Proved for this function at (N, M, K) = (2, 3, 5) and (3, 2, 4), every position of the
-    largest logit, with the mean and with the sum.
+    It is the Wasserstein distance from p to the label. It is not convex, and flat where a class is
+    certain, the right or a wrong one. Proved for this function at (N, M, K) = (2, 3, 5) and (3, 2, 4),
+    every position of the largest logit, with the mean and with the sum.
 
     Examples
     --------
@@ -1244,7 +1276,8 @@ def expected_distance_grad(
 
     Notes
     -----
-    :math:`\\partial E / \\partial z_k = p_k (d_k - E)`: proved as part of :func:`expected_distance_value_and_grad`.
+    :math:`\\partial E / \\partial z_k = p_k (d_k - E)`: proved as part of
+    :func:`expected_distance_value_and_grad`.
 
     Examples
     --------
@@ -1293,7 +1326,9 @@ def expected_distance(
     return _expected_distance(logits, labels, D, axis, ignore_label, normalization)[0]
 
 # %% ../nbs/03_losses.ipynb #5c0e745e
-def _difference(outputs: ArrayLike, targets: ArrayLike, axis: int, normalization: str) -> tuple[np.ndarray, int]:
+def _difference(
+    outputs: ArrayLike, targets: ArrayLike, axis: int, normalization: str
+) -> tuple[np.ndarray, int]:
     """Outputs less targets, and what to divide the sum of the losses by."""
     outputs, targets = as_numbers("outputs", outputs), as_numbers("targets", targets)
     if outputs.ndim == 0:
@@ -1324,15 +1359,16 @@ def squared_error_value_and_grad(
     axis : int
         The axis of the outputs of one sample, over which the squares are summed.
     normalization : {"valid", "full", "batch_size", "none"}
-        Divide the sum of the losses by the number of samples ("valid" or "full"), by the sizes before `axis`,
-        or by 1.
+        Divide the sum of the losses by the number of samples ("valid" or "full"), by the sizes before
+        `axis`, or by 1.
 
     Returns
     -------
     value : float of the dtype of `outputs`
         The loss.
     grad : ndarray, shape and dtype of `outputs`
-        Its gradient with respect to the outputs. Both are infinite where they are beyond the largest number.
+        Its gradient with respect to the outputs. Both are infinite where they are beyond the largest
+        number.
 
     Raises
     ------
@@ -1345,8 +1381,8 @@ def squared_error_value_and_grad(
     -----
     .. math:: L = \\tfrac12 \\sum_j (o_j - t_j)^2, \\qquad \\partial L / \\partial o_k = o_k - t_k
 
-    A mean over the outputs as well, as PyTorch's ``mse_loss``, is 2/K times this. Proved for this function at
-    (N, K) = (2, 3) and (5, 4), along either axis, with the mean and with the sum.
+    A mean over the outputs as well, as PyTorch's ``mse_loss``, is 2/K times this. Proved for this
+    function at (N, K) = (2, 3) and (5, 4), along either axis, with the mean and with the sum.
 
     Examples
     --------

@@ -22,7 +22,13 @@ except ImportError as error:
     raise missing_extra(error, "nnnotes.plotting") from error
 
 # %% ../nbs/80_plotting.ipynb #803849b8
-COLORS = {"blue": "#0072B2", "vermillion": "#D55E00", "green": "#009E73", "purple": "#AA4499", "grey": "#666666"}
+COLORS = {
+    "blue": "#0072B2",
+    "vermillion": "#D55E00",
+    "green": "#009E73",
+    "purple": "#AA4499",
+    "grey": "#666666",
+}
 
 # %% ../nbs/80_plotting.ipynb #eca5676a
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
@@ -38,7 +44,8 @@ STYLE = {
     "axes.spines.right": False,
     "axes.edgecolor": "#444444",
     "axes.labelcolor": "#222222",
-    "axes.prop_cycle": matplotlib.cycler(color=list(COLORS.values())) + matplotlib.cycler(linestyle=list(DASHES)),
+    "axes.prop_cycle": matplotlib.cycler(color=list(COLORS.values()))
+    + matplotlib.cycler(linestyle=list(DASHES)),
     "lines.linewidth": 1.8,
     "legend.frameon": False,
     "xtick.color": "#444444",
@@ -79,6 +86,8 @@ def figure(alt: str, *, columns: int = 1, width: float = 6.4, height: float = 3.
         drawn = io.BytesIO()
         sheet.savefig(drawn, format="png", dpi=2 * STYLE["figure.dpi"])
     small = io.BytesIO()
-    Image.open(drawn).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(small, "png", optimize=True)
+    reduced = Image.open(drawn).convert("RGB").quantize(64, dither=Image.Dither.NONE)
+    reduced.save(small, "png", optimize=True)
     shown = {"image/png": base64.b64encode(small.getvalue()).decode(), "text/plain": alt}
-    display(shown, metadata={"image/png": {"alt": alt, "width": round(width * STYLE["figure.dpi"])}}, raw=True)
+    look = {"alt": alt, "width": round(width * STYLE["figure.dpi"])}
+    display(shown, metadata={"image/png": look}, raw=True)

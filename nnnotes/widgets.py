@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from . import losses
 from ._validation import expected, missing_extra
 from .activations import scaled_tanh
-from .losses import class_weight_matrix, identity_matrix, label_smoothing_matrix, similarity_from_distance
 
 try:
     import anywidget
@@ -45,14 +45,15 @@ class _Exploration(anywidget.AnyWidget):
 
     def __init__(self, **traits: Any):
         super().__init__(**traits)
-        numbers = {name: trait for name, trait in self.traits(sync=True).items() if isinstance(trait, traitlets.Float)}
-        ranges = {name: [trait.min, trait.max] for name, trait in numbers.items()}
+        found = self.traits(sync=True).items()
+        ranges = {name: [one.min, one.max] for name, one in found if isinstance(one, traitlets.Float)}
         self._setup = {"ranges": ranges, **self._more()}
         self.on_msg(self._hear)
 
     def formula(self, name: str) -> str:
         """The JavaScript function with this name, as it runs."""
-        found = re.search(rf"^/\*\*[^\n]*\*/\nexport function {name}\(.*?^}}\n", self._formulas, re.M | re.S)
+        pattern = rf"^/\*\*[^\n]*\*/\nexport function {name}\(.*?^}}\n"
+        found = re.search(pattern, self._formulas, re.M | re.S)
         if not found:
             known = re.findall(r"function (\w+)", self._formulas)
             raise expected("name", f"one of {', '.join(known)}", repr(name))
@@ -69,7 +70,8 @@ class _Exploration(anywidget.AnyWidget):
 def _presets(**rows: dict[str, dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """Rows of buttons, from what they say and what they set."""
     return {
-        row: [{"label": label, "values": values} for label, values in buttons.items()] for row, buttons in rows.items()
+        row: [{"label": label, "values": values} for label, values in buttons.items()]
+        for row, buttons in rows.items()
     }
 
 # %% ../nbs/81_widgets.ipynb #d4a10c0c
@@ -80,7 +82,9 @@ def _numbers(values: Any, shape: tuple[int, ...], low: float, high: float, what:
     except (TypeError, ValueError):
         array = np.empty(0)
     if array.shape != shape or not ((low <= array) & (array <= high)).all():
-        raise traitlets.TraitError(f"{what}: expected {shape} numbers from {low:g} to {high:g}, got {values!r}")
+        raise traitlets.TraitError(
+            f"{what}: expected {shape} numbers from {low:g} to {high:g}, got {values!r}"
+        )
     return array.tolist()
 
 # %% ../nbs/81_widgets.ipynb #d4a10c12
@@ -93,14 +97,15 @@ _LEAST = 0.001  # of a probability on the picture
 def _infogain_presets() -> dict[str, list[dict[str, Any]]]:
     """Matrices and predictions."""
     matrices = {
-        "identity": identity_matrix(3),
-        "class weights 1, 1, 3": class_weight_matrix([1, 1, 3]),
-        "label smoothing 0.1": label_smoothing_matrix(3, 0.1),
-        "their similarities, exp(−d)": similarity_from_distance(_DISTANCES),
+        "identity": losses.identity_matrix(3),
+        "class weights 1, 1, 3": losses.class_weight_matrix([1, 1, 3]),
+        "label smoothing 0.1": losses.label_smoothing_matrix(3, 0.1),
+        "their similarities, exp(−d)": losses.similarity_from_distance(_DISTANCES),
     }
-    matrix = {name: {"reading": "similarity", "matrix": values.tolist()} for name, values in matrices.items()}
+    matrix = {name: {"reading": "similarity", "matrix": H.tolist()} for name, H in matrices.items()}
     matrix["the asker’s distances"] = {"reading": "distance", "matrix": _DISTANCES}
-    points = {"even odds": np.full(3, 1 / 3), **dict(zip(_CLASSES, 0.85 * np.eye(3) + 0.05, strict=True))}
+    sure = dict(zip(_CLASSES, 0.85 * np.eye(3) + 0.05, strict=True))
+    points = {"even odds": np.full(3, 1 / 3), **sure}
     predictions = {name: {"prediction": point.tolist()} for name, point in points.items()}
     return _presets(Matrix=matrix, Answer=predictions)
 
@@ -117,8 +122,8 @@ class Infogain(_Exploration):
     matrix : list of list of float
         One row for each label, one column for each answer; entries from 0 to 4.
     reading : str
-        What the loss makes of the matrix: ``"similarity"`` and ``"distance"`` both take it as H of the infogain
-        loss, ``"expected distance"`` as distances in the loss ``sum d p``.
+        What the loss makes of the matrix: ``"similarity"`` and ``"distance"`` both take it as H of the
+        infogain loss, ``"expected distance"`` as distances in the loss ``sum d p``.
     rate : float
         Learning rate of the step that is drawn as an arrow.
 
@@ -137,7 +142,7 @@ class Infogain(_Exploration):
     """
 
     _esm = _static("infogain.js")
-    prediction = traitlets.List([1 / 3, 1 / 3, 1 / 3], help="probabilities of the classes").tag(sync=True)
+    prediction = traitlets.List([1 / 3, 1 / 3, 1 / 3], help="probabilities of classes").tag(sync=True)
     label = traitlets.Enum(_CLASSES, "cat", help="the right class").tag(sync=True)
     matrix = traitlets.List(_DISTANCES, help="one row for each label").tag(sync=True)
     reading = traitlets.Enum(["similarity", "distance", "expected distance"], "distance").tag(sync=True)
@@ -147,7 +152,9 @@ class Infogain(_Exploration):
     def _distribution(self, proposal):
         p = _numbers(proposal["value"], (3,), _LEAST, 1, "prediction")
         if abs(sum(p) - 1) > 1e-9:
-            raise traitlets.TraitError(f"prediction: expected probabilities with the sum 1, got the sum {sum(p)}")
+            raise traitlets.TraitError(
+                f"prediction: expected probabilities with the sum 1, got the sum {sum(p)}"
+            )
         return p
 
     @traitlets.validate("matrix")
@@ -158,8 +165,10 @@ class Infogain(_Exploration):
         return {"classes": _CLASSES, "entry": _ENTRY, "least": _LEAST, "presets": _infogain_presets()}
 
 # %% ../nbs/81_widgets.ipynb #a764c3f2
-def _steps(x: float, target: float, a: float, b: float, rate: float, close: float, limit: int) -> int | None:
-    """Steps of gradient descent on (target - f(x))²/2 until f(x) is close to the target; None if beyond the limit."""
+def _steps(
+    x: float, target: float, a: float, b: float, rate: float, close: float, limit: int
+) -> int | None:
+    """Steps of gradient descent on (target - f(x))²/2 until f(x) is close; None if beyond the limit."""
     f = scaled_tanh(a, b)
     for step in range(limit + 1):
         error = target - float(f(x))
@@ -170,7 +179,7 @@ def _steps(x: float, target: float, a: float, b: float, rate: float, close: floa
 
 # %% ../nbs/81_widgets.ipynb #c5cfcd88
 class Saturation(_Exploration):
-    """A neuron with the activation ``a tanh(b x)``: its output, its slope, and what is left of its error.
+    """A neuron with the activation ``a tanh(b x)``: its output and slope, and what is left of its error.
 
     Attributes
     ----------
@@ -183,8 +192,8 @@ class Saturation(_Exploration):
     rate : float
         Learning rate of the gradient descent that is counted below the picture.
     overlay : str
-        Which of the thread's wrong derivatives is drawn over the right one: ``"none"``, ``"slope"`` for
-        ``a b (1 - tanh(b x))`` or ``"factor"`` for ``b (a - f(x)²)``.
+        Which wrong derivative from a forum thread (chapter 02) is drawn over the right one: ``"none"``,
+        ``"slope"`` for ``a b (1 - tanh(b x))`` or ``"factor"`` for ``b (a - f(x)²)``.
 
     Raises
     ------
@@ -206,18 +215,22 @@ class Saturation(_Exploration):
     a = _number(1.0, 0.5, 2, "height")
     b = _number(1.0, 0.2, 1.2, "steepness")
     rate = _number(0.1, 0.001, 1, "learning rate of the steps that are counted")
-    overlay = traitlets.Enum(["none", "slope", "factor"], "none", help="the wrong derivative shown").tag(sync=True)
+    overlay = traitlets.Enum(["none", "slope", "factor"], "none", help="wrong derivative").tag(sync=True)
 
     def _more(self) -> dict[str, Any]:
-        lecun = {"a": 1.7159, "b": 2 / 3}
+        plain, lecun = {"a": 1, "b": 1}, {"a": 1.7159, "b": 2 / 3}
         exact = {"a": math.sqrt(3), "b": math.atanh(1 / math.sqrt(3))}
         return {
             "steps": {"x": 0.1, "target": 0.02, "a": 0.02, "b": 0.02},
-            "bits": {str(np.dtype(dtype)): np.finfo(dtype).nmant + 1 for dtype in (np.float32, np.float64)},
+            "bits": {dtype: np.finfo(dtype).nmant + 1 for dtype in ("float32", "float64")},
             "presets": _presets(
-                Curve={"tanh": {"a": 1, "b": 1}, "LeCun’s: 1.7159, 2/3": lecun, "exact: √3, artanh 1/√3": exact},
+                Curve={"tanh": plain, "LeCun’s: 1.7159, 2/3": lecun, "exact: √3, artanh 1/√3": exact},
                 Targets={"±1": {"target": 1}, "±0.9": {"target": 0.9}, "±1.7159": {"target": 1.7159}},
-                Neuron={"stuck on the wrong side": {"x": -4}, "at rest": {"x": 0}, "far on the right side": {"x": 4}},
+                Neuron={
+                    "stuck on the wrong side": {"x": -4},
+                    "at rest": {"x": 0},
+                    "far on the right side": {"x": 4},
+                },
             ),
         }
 
