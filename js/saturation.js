@@ -223,8 +223,8 @@ function view(model, F, root) {
     // the point, its error, and what is left of it
     const X = x(xv);
     const O = y(o);
-    const end = clamp(y(o + d), [top + 3, bottom - 3]);
-    const wrongEnd = untrue ? clamp(y(o + wd), [top + 3, bottom - 3]) : O;
+    const end = clamp(y(o + d), [top + 5, bottom - 5]);
+    const wrongEnd = untrue ? clamp(y(o + wd), [top + 10, bottom - 10]) : O;
     hair.attr("d", `M${X},${top}V${below.y1}`);
     error.attr("d", `M${X},${O}V${y(t)}`);
     delta.attr("d", arrow(X, O, X, end));
