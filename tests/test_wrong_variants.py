@@ -135,8 +135,8 @@ LOSSES = {
     "product for quotient": (
         from_probabilities,
         "infogain_from_probabilities_grad",
-        "np.divide(-h, batch.rows, out",
-        "np.multiply(-h, batch.rows, out",
+        "np.divide(-h, batch.rows + 0, out",
+        "np.multiply(-h, batch.rows + 0, out",
         DIFFERENT,
     ),
     "softmax along the samples": (softmax, "softmax", "_total(P, axis)", "_total(P, 0)", DIFFERENT),
