@@ -76,7 +76,9 @@ def started_lab(folder):
     import make
 
     shutil.copytree(ROOT / "nbs", folder / "nbs")
-    own = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    own = (
+        "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_WORKSPACES_DIR", "IPYTHONDIR",
+    )  # fmt: skip
     environment = {**os.environ, **{name: str(folder / name.lower()) for name in own}}
     said = folder / "said.txt"
     command = [*make.lab_command(folder), "--no-browser", "--ServerApp.port=0"]
