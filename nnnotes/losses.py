@@ -176,6 +176,7 @@ def log_softmax(logits: ArrayLike, *, axis: int = -1) -> np.ndarray:
 
 # %% ../nbs/03_losses.ipynb #75386fdb
 _RANGE = {4: (-70, 35), 8: (-600, 300)}  # bytes of a number: logits with good exponentials
+_LEAST = {4: 1e-30, 8: 1e-290}  # bytes of a number: far above the least normal one
 _SHORT = 32  # numbers in a row: from here on, rows are not shifted one by one
 _BLOCK = 1 << 17  # numbers in a block: logits, exponentials and rows of H stay in the cache together
 
@@ -215,6 +216,9 @@ def _direct(
     g -= h
     twice = abs(losses + losses)
     sure = (twice >= abs(most)) & (twice >= abs(factor * s))
+    small = _LEAST[z.dtype.itemsize]
+    if not factor.item(factor.argmin()) >= small:
+        sure &= (abs(factor) >= small) | (r == 0)
     if not s.item(s.argmin()) >= 0.5:
         sure &= (log_s > low) & (log_s > least)
     return losses, sure

@@ -310,6 +310,41 @@ def test_a_factor_that_overflows_on_the_way(dtype):
     np.testing.assert_allclose(grad[1] / weight, wanted[1][1], atol=8 * np.finfo(dtype).eps)
 
 
+# -------------------------------------------------------------------------------------------------- tiny weights
+
+
+@dtypes
+@pytest.mark.parametrize("sign", [1, -1])
+def test_tiny_weights_have_the_gradient_of_others(dtype, sign):
+    """r / s would underflow: the gradient, divided by the weight, is that of the weight 1."""
+    top = losses._RANGE[np.dtype(dtype).itemsize][1] - 1
+    Z = np.array([[top, top - 1, -top]], dtype)
+    truth = infogain_grad(Z, [0], [[0, 0, 1]])
+    for weight in np.geomspace(1, np.finfo(dtype).tiny / np.finfo(dtype).eps, 50).astype(dtype):
+        grad = infogain_grad(Z, [0], [[0, 0, sign * weight]])
+        np.testing.assert_allclose(sign * grad / weight, truth, rtol=4 * np.finfo(dtype).eps)
+
+
+@dtypes
+def test_both_sides_of_the_least_factor(dtype, careful):
+    """r / s just under the border is done over, at it not; where r is 0 nothing is lost."""
+    small = losses._LEAST[np.dtype(dtype).itemsize]
+    assert small >= np.finfo(dtype).tiny / np.finfo(dtype).eps
+    Z = np.array([[0, 0, 0, 0]], dtype)  # s = 4; the loss, r log 4, is larger than r
+    seen = []
+    for sign in (1, -1):
+        for factor in (0.99 * small, np.nextafter(dtype(small), dtype(1)), 1.01 * small):
+            h = np.full((1, 4), sign * factor, dtype)
+            careful.clear()
+            grad = infogain_grad(Z, [0], h)
+            seen.append(sum(careful))
+            np.testing.assert_allclose(grad, 0, atol=2 * small * np.finfo(dtype).eps)
+    assert seen == [1, 0, 0] * 2
+    careful.clear()
+    assert infogain_grad([[0, 9, 1]], [0], [[0, -1, 1]]).tolist() == [[0, 1, -1]] and not careful
+    assert infogain_grad([[0, 9, 1]], [0], [[0, 0, 0]]).tolist() == [[0, 0, 0]] and not careful
+
+
 # ------------------------------------------------------------------------------------------- what the peers give
 
 
