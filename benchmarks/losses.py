@@ -1,9 +1,29 @@
 """CPU time and accuracy of the infogain loss beside its peers: python benchmarks/losses.py [ROUNDS]
 
-Needs the peers (python make.py peers). Writes the tables of benchmarks/README.md; Ctrl-C writes those that are done.
+Needs the peers (python make.py peers). Writes the tables of benchmarks/README.md once all rows are measured; after
+Ctrl-C, what is done is printed, and the file stays as it is.
 """
 # ruff: noqa: E402 (threads are set before NumPy is imported)
+import argparse
 import os
+
+
+def rounds(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"at least one round, got {number}")
+    return number
+
+
+def arguments():
+    about, more = __doc__.split("\n\n")
+    parser = argparse.ArgumentParser(description=f"{about.split(':')[0]}. {more}")
+    parser.add_argument("rounds", nargs="?", type=rounds, default=11, help="turns of each case, 11 if not given")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":  # before the peers are imported, which takes seconds, or fails where they are missing
+    ARGUMENTS = arguments()
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
@@ -323,21 +343,25 @@ def setting(rounds):
     )
 
 
-def write(times, found, rounds, complete):
+def report(times, found, rounds):
+    """The tables of what has been measured."""
     bars = [*time_bars(times), *accuracy_bars(found)]
-    parts = [BEGIN, f"Measured on: {setting(rounds)}"]
-    parts += [] if complete else ["**Interrupted: not all rows are here.**"]
+    parts = [f"Measured on: {setting(rounds)}"]
     parts += ["### Bars", table(["bar", "least favourable", ""], bars)] if bars else []
     parts += ["### Accuracy", accuracy_tables(found)] if found else []
     parts += ["### CPU time", "Ours in microseconds; the others as multiples of ours in the same round: above 1, "
-              "we are faster.", time_tables(times), END]
+              "we are faster.", time_tables(times)] if times else []
+    return "\n\n".join(parts)
+
+
+def write(text):
     before, rest = README.read_text(encoding="utf-8").split(BEGIN)
-    README.write_text(before + "\n\n".join(parts) + rest.split(END)[1], encoding="utf-8")
-    print("\n".join(" ".join(line) for line in bars))
+    README.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    print(f"{README.relative_to(ROOT)} is written anew")
 
 
-def main(rounds=11):
-    rounds, times, found, complete = int(rounds), {}, {}, False
+def main(rounds):
+    times, found, complete = {}, {}, False
     if not COMPILER:
         print("no C++ compiler (g++ or clang++, or CXX): torch.compile is left out")
     try:
@@ -352,9 +376,12 @@ def main(rounds=11):
                     print(f"{shape} {dtype.__name__} {spread:2}: {own * 1e6:9.0f} µs; {line}", flush=True)
         complete = True
     except KeyboardInterrupt:
-        print("interrupted: writing what is done")
-    write(times, found, rounds, complete)
+        print(f"interrupted; what is done follows, {README.relative_to(ROOT)} is left as it was\n")
+    text = report(times, found, rounds)
+    print(text)
+    if complete:
+        write(text)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(ARGUMENTS.rounds)
