@@ -441,7 +441,8 @@ def infogain_value_and_grad(
     Returns
     -------
     value : float of the dtype of `logits`
-        The loss. It is inf where a class with probability 0 has a positive weight.
+        The loss. It is inf where a class that is masked out has a positive weight, and where the loss, or
+        a term that is added up for it, is beyond the largest number.
     grad : ndarray, shape and dtype of `logits`
         Its gradient with respect to the logits.
 
@@ -560,7 +561,7 @@ def infogain(
     Returns
     -------
     float of the dtype of `logits`
-        inf where a class with probability 0 has a positive weight.
+        inf where a class that is masked out has a positive weight, or a term is beyond the largest number.
 
     Raises
     ------
@@ -741,12 +742,20 @@ def _weights(name: str, value: ArrayLike, ndim: int, interval: Interval = _NOT_N
     return array.astype({"O": object}.get(array.dtype.kind, np.float64))
 
 # %% ../nbs/03_losses.ipynb #5c0e7409
-@np.errstate(over="ignore")
 def _matrix(H: np.ndarray, dtype: type) -> np.ndarray:
-    """The matrix in this dtype, if it has finite numbers there; exact ones are kept."""
-    if dtype not in FLOATS:
+    """The matrix in this dtype; exact numbers are kept."""
+    if dtype is None or dtype not in FLOATS:
         raise TypeError(f"dtype: expected float32 or float64, got {dtype!r}")
-    return finite("H", H.astype({"O": object}.get(H.dtype.kind, dtype)))
+    return H.astype({"O": object}.get(H.dtype.kind, dtype))
+
+# %% ../nbs/03_losses.ipynb #5c0e7497
+@np.errstate(over="ignore", under="ignore")
+def _refuse_lost(name: str, numbers: np.ndarray, dtype: type) -> None:
+    """Raise if a number overflows in this dtype, or becomes 0."""
+    cast = _matrix(numbers, dtype)
+    lost = ~np.isfinite(cast) | ((cast == 0) & (numbers != 0))
+    if lost.any():
+        raise expected(name, f"numbers that {cast.dtype} can hold", offender(numbers, lost))
 
 # %% ../nbs/03_losses.ipynb #5c0e740a
 def identity_matrix(count: int, *, dtype: type = np.float64) -> np.ndarray:
@@ -867,6 +876,7 @@ def label_smoothing_matrix(
     w = _weights("weight", np.ones(len(H)) if weight is None else weight, 1)
     if len(w) != len(H):
         raise expected("weight", f"one number for each of {count} classes", f"shape {w.shape}")
+    _refuse_lost("weight", w, dtype)
     return _matrix(((1 - share) * H + share / count) * w, dtype)
 
 # %% ../nbs/03_losses.ipynb #5c0e7410
@@ -914,6 +924,8 @@ def similarity_from_distance(
     array([[1.   , 0.368],
            [0.368, 1.   ]])
     """
+    if not isinstance(normalize, (bool, np.bool_)):
+        raise TypeError(f"normalize: expected True or False, got {normalize!r}")
     D = _weights("D", D, 2, Interval(0, math.inf, (True, True)))
     if D.shape[0] != D.shape[1] or not len(D):
         raise expected("D", "as many rows as columns, at least one", f"shape {D.shape}")
@@ -926,13 +938,19 @@ def similarity_from_distance(
     return _matrix(H / H.sum(1, keepdims=True) if normalize else H, dtype)
 
 # %% ../nbs/03_losses.ipynb #5c0e7413
-def _paths(tree: object, above: tuple[int, ...] = ()) -> Iterator[tuple[int, tuple[int, ...]]]:
+def _paths(tree: object) -> Iterator[tuple[int, tuple[int, ...]]]:
     """Each label in nested tuples or lists, with its place in each group around it, outside first."""
-    if not isinstance(tree, (tuple, list)):
-        yield as_integer("tree", tree), above
-        return
-    for place, branch in enumerate(tree):
-        yield from _paths(branch, (*above, place))
+    waiting: list[tuple] = [(tree, (), frozenset())]
+    while waiting:
+        part, places, around = waiting.pop()
+        if not isinstance(part, (tuple, list)):
+            yield as_integer("tree", part), places
+        elif id(part) in around:
+            raise expected("tree", "groups that do not hold themselves", "one that does")
+        else:
+            around |= {id(part)}
+            inner = [(branch, (*places, place), around) for place, branch in enumerate(part)]
+            waiting += reversed(inner)
 
 # %% ../nbs/03_losses.ipynb #5c0e7414
 def similarity_from_tree(tree: tuple | list, *, dtype: type = np.float64) -> np.ndarray:
@@ -978,8 +996,9 @@ def similarity_from_tree(tree: tuple | list, *, dtype: type = np.float64) -> np.
         raise TypeError(f"tree: expected nested tuples or lists, got {tree!r}")
     paths = sorted(_paths(tree))
     labels, places = [label for label, _ in paths], [path for _, path in paths]
-    if not labels or labels != list(range(len(labels))):
-        raise expected("tree", "each label from 0 on once", labels)
+    strays = [f"{label} in the place of {i}" for i, label in enumerate(labels) if label != i]
+    if strays or not labels:
+        raise expected("tree", "each label from 0 on once", strays[0] if strays else "none")
     levels = np.full((max(map(len, places)), len(labels)), np.nan)
     for label, path in enumerate(places):
         levels[: len(path), label] = path
@@ -1080,10 +1099,13 @@ def _rows(wrong: np.ndarray) -> str:
 @np.errstate(over="ignore", invalid="ignore")
 def _findings(H: np.ndarray, heeded: np.ndarray) -> list[tuple[str, np.ndarray]]:
     """What may be wrong about a matrix, and in which rows; those that are not heeded have no say."""
-    negative, empty = np.any(H < 0, axis=1), ~(H.sum(1) > 0)
+    negative, total = np.any(H < 0, axis=1), H.sum(1)
+    overflown = ~(abs(total) < np.inf)
+    empty = ~(total > 0) & ~overflown
     findings = [
         ("negative weights ({}): the loss falls without end as such a class gets improbable", negative),
         ("no positive sum ({}): the label is ignored (say ignored=), or its loss has no minimum", empty),
+        ("a sum that overflows ({}): the losses refuse the row, unless a mean makes it smaller", overflown),
     ]
     if H.shape[0] == H.shape[1] > 1:
         label = np.diagonal(H)
@@ -1116,9 +1138,9 @@ def check_similarity(H: ArrayLike, *, ignored: ArrayLike = ()) -> np.ndarray:
     Warns
     -----
     SimilarityWarning
-        Once for each finding, with its rows: negative weights; rows that sum to 0 or less; another class
-        that weighs more than the label; a matrix that looks like distances, zero on the diagonal and
-        positive elsewhere.
+        Once for each finding, with its rows: negative weights; rows that sum to 0 or less, or whose
+        sum overflows; another class that weighs more than the label; a matrix that looks like
+        distances, zero on the diagonal and positive elsewhere.
 
     Raises
     ------
@@ -1151,8 +1173,9 @@ def _average(z: np.ndarray, d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     losses = np.vecdot(p, d)
     d -= d.take(top)[:, None]
     excess = np.vecdot(p, d)
-    d -= excess[:, None]
     d *= p
+    p *= excess[:, None]
+    d -= p
     return losses + 0 * excess, d
 
 # %% ../nbs/03_losses.ipynb #5c0e7442
@@ -1229,7 +1252,7 @@ def expected_distance_value_and_grad(
     ValueError
         Shapes that do not match, labels out of range, an unknown normalization; logits that are NaN,
         +inf, or only -inf along `axis`; distances that are not finite, in a row that is used, or whose
-        differences are not.
+        differences from the most probable class's overflow.
     TypeError
         Arguments that are not numbers, labels or an `ignore_label` that are not integers, masked arrays.
 
@@ -1332,20 +1355,26 @@ def expected_distance(
 # %% ../nbs/03_losses.ipynb #5c0e745e
 def _difference(
     outputs: ArrayLike, targets: ArrayLike, axis: int, normalization: str
-) -> tuple[np.ndarray, int]:
-    """Outputs less targets, and what to divide the sum of the losses by."""
-    outputs, targets = as_numbers("outputs", outputs), as_numbers("targets", targets)
+) -> tuple[np.ndarray, np.ndarray]:
+    """Outputs less targets, and that divided by what the sum of the losses is divided by."""
+    outputs, given = as_numbers("outputs", outputs), as_numbers("targets", targets)
     if outputs.ndim == 0:
         raise expected("outputs", "at least one dimension", "a single number")
     axis = as_axis("axis", axis, outputs.ndim)
-    if targets.shape != outputs.shape:
-        raise expected("targets", f"the shape of the outputs, {outputs.shape}", f"shape {targets.shape}")
+    if given.shape != outputs.shape:
+        raise expected("targets", f"the shape of the outputs, {outputs.shape}", f"shape {given.shape}")
     samples = np.broadcast_to(0, outputs.shape[:axis] + outputs.shape[axis + 1 :])
-    outputs, targets = together(outputs, targets)
+    n = _divisor(normalization, samples, None, axis)
+    outputs, targets = together(outputs, given)
     difference = outputs - targets
+    grad = difference / n
     if not np.isfinite(difference).all():
-        finite("outputs", outputs), finite("targets", targets)
-    return difference, _divisor(normalization, samples, None, axis)
+        finite("outputs", outputs), finite("targets", given)
+        if not np.isfinite(targets).all():
+            wanted = f"numbers that are finite in {targets.dtype}"
+            raise expected("targets", wanted, offender(given, ~np.isfinite(targets)))
+        grad = np.where(np.isfinite(difference), grad, outputs / n - targets / n)
+    return difference, grad
 
 # %% ../nbs/03_losses.ipynb #5c0e745f
 @np.errstate(all="ignore")
@@ -1357,7 +1386,8 @@ def squared_error_value_and_grad(
     Parameters
     ----------
     outputs : array_like, shape (N, K), or any shape with the outputs of a sample along `axis`
-        What the network gives.
+        What the network gives. An array of one dimension is *one* sample: N samples with one output each have
+        the shape (N, 1), ``outputs[:, None]``.
     targets : array_like, shape of `outputs`
         What it should give. They take the dtype of `outputs`.
     axis : int
@@ -1395,8 +1425,7 @@ def squared_error_value_and_grad(
     (np.float64(1.25), array([[0. , 1. ],
            [0. , 0.5]]))
     """
-    difference, n = _difference(outputs, targets, axis, normalization)
-    grad = difference / n
+    difference, grad = _difference(outputs, targets, axis, normalization)
     return (difference / 2 * grad).sum(), grad
 
 # %% ../nbs/03_losses.ipynb #5c0e7460
@@ -1430,8 +1459,7 @@ def squared_error_grad(
     >>> squared_error_grad([[1.0, 2.0]], [[1.0, 0.0]])
     array([[0., 2.]])
     """
-    difference, n = _difference(outputs, targets, axis, normalization)
-    return difference / n
+    return _difference(outputs, targets, axis, normalization)[1]
 
 # %% ../nbs/03_losses.ipynb #5c0e7461
 def squared_error(
@@ -1456,6 +1484,8 @@ def squared_error(
 
     Notes
     -----
+    Arrays of one dimension are one sample; N samples with one output each have the shape (N, 1).
+
     :math:`L = \\tfrac12 \\sum_j (o_j - t_j)^2`, proved at (N, K) = (2, 3) and (5, 4).
 
     Examples

@@ -184,6 +184,19 @@ def test_trees_by_example():
     np.testing.assert_allclose(H[3], [0, 0, 0, 1, 2 * 1 / (2 + 3)], rtol=1e-15)
 
 
+def test_trees_that_are_deep_or_hold_themselves():
+    deep = 0
+    for _ in range(3000):
+        deep = [deep]
+    np.testing.assert_array_equal(similarity_from_tree([deep, 1]), np.eye(2))
+    deep.append(deep)
+    with pytest.raises(ValueError, match="tree: expected groups that do not hold themselves"):
+        similarity_from_tree(deep)
+    twice = [0]
+    with pytest.raises(ValueError, match="once, got 0 in the place of 1$"):
+        similarity_from_tree([twice, twice])
+
+
 def test_matrices_are_float64_unless_asked():
     D, w = np.float32([[0, 1], [2, 0]]), np.float32([0.1, 2])
     makers = (
@@ -214,8 +227,19 @@ REFUSED = [
     (TypeError, "weight: expected float32, float64 or integers, got bool", lambda: class_weight_matrix([True])),
     (
         ValueError,
-        "H: expected finite numbers, got inf at [0, 0]",
+        "weight: expected numbers that float32 can hold, got 1e+300 at [0]",
         lambda: class_weight_matrix([1e300, 1], dtype=np.float32),
+    ),
+    (
+        ValueError,
+        "weight: expected numbers that float32 can hold, got 1e-300 at [1]",
+        lambda: label_smoothing_matrix(2, 0.1, weight=[1, 1e-300], dtype=np.float32),
+    ),
+    (TypeError, "dtype: expected float32 or float64, got None", lambda: identity_matrix(2, dtype=None)),
+    (
+        TypeError,
+        "normalize: expected True or False, got 'no'",
+        lambda: similarity_from_distance([[0]], normalize="no"),
     ),
     (ValueError, "smoothing: expected numbers in [0, 1], got 1.1", lambda: label_smoothing_matrix(3, 1.1)),
     (ValueError, "smoothing: expected numbers in [0, 1], got -0.1", lambda: label_smoothing_matrix(3, -0.1)),
@@ -271,9 +295,17 @@ REFUSED = [
     (TypeError, "tree: expected nested tuples or lists, got 0", lambda: similarity_from_tree(0)),
     (TypeError, "tree: expected an integer, got 'cat'", lambda: similarity_from_tree(("cat", "dog"))),
     (TypeError, "tree: expected an integer, got False", lambda: similarity_from_tree((False, True))),
-    (ValueError, "tree: expected each label from 0 on once, got [0, 0, 1]", lambda: similarity_from_tree((0, (0, 1)))),
-    (ValueError, "tree: expected each label from 0 on once, got [1, 2]", lambda: similarity_from_tree((1, 2))),
-    (ValueError, "tree: expected each label from 0 on once, got []", lambda: similarity_from_tree(((), ()))),
+    (
+        ValueError,
+        "tree: expected each label from 0 on once, got 0 in the place of 1",
+        lambda: similarity_from_tree((0, (0, 1))),
+    ),
+    (
+        ValueError,
+        "tree: expected each label from 0 on once, got 1 in the place of 0",
+        lambda: similarity_from_tree((1, 2)),
+    ),
+    (ValueError, "tree: expected each label from 0 on once, got none", lambda: similarity_from_tree(((), ()))),
     (ValueError, "labels: expected integers from 0 to 1, got 2 at [1]", lambda: ignore_labels(np.eye(2), [0, 2])),
     (ValueError, "labels: expected integers from 0 to 1, got -1", lambda: ignore_labels(np.eye(2), -1)),
     (TypeError, "labels: expected integers, got bool", lambda: ignore_labels(np.eye(2), [True, False])),
@@ -336,7 +368,9 @@ FINDINGS = [
     ([[1, 5], [2, 0], [0, 0]], ["H: no positive sum (row 2)"]),
     (np.empty((0, 3)), []),
     (np.float32([[1e-45, 0], [0, 3e38]]), []),
-    (np.full((2, 2), 1.7e308), []),
+    (np.full((2, 2), 1.7e308), ["H: a sum that overflows (rows 0, 1)"]),
+    (np.full((2, 2), 0.8e308), []),
+    ([[-1.7e308, -1.7e308], [0, 1]], ["H: negative weights (row 0)", "H: a sum that overflows (row 0)"]),
 ]
 
 
@@ -648,7 +682,7 @@ def test_right_answers_come_without_warnings(state):
         infogain_floor([[1, 0], [0, 0]])
         squared_error_value_and_grad([1e200, 5e-324], [0, 0])
         squared_error([1e308], [-1e308])
-        check_similarity(np.full((2, 2), 1.7e308))
+        check_similarity(np.full((2, 2), 0.8e308))
 
 
 # ------------------------------------------------------------------------------------------------------ squared error
@@ -721,7 +755,8 @@ SQUARED_BAD = [
     (ValueError, "outputs: expected finite numbers, got nan at [1]", [1, NAN], [NAN, 1], {}),
     (ValueError, "outputs: expected finite numbers, got inf at [0]", [INF, 1], [1, 1], {}),
     (ValueError, "targets: expected finite numbers, got -inf at [1]", [1, 1], [1, -INF], {}),
-    (ValueError, "targets: expected finite numbers, got inf at [0]", np.float32([1]), [1e300], {}),
+    (ValueError, "targets: expected finite numbers, got inf at [0]", np.float32([1]), [INF], {}),
+    (ValueError, "targets: expected numbers that are finite in float32, got 1e+300", np.float32([1]), [1e300], {}),
     (TypeError, "outputs: expected float32, float64 or integers, got complex128", [1j], [1], {}),
     (TypeError, "targets: expected float32, float64 or integers, got bool", [1], [True], {}),
     (TypeError, "targets: expected a plain array, got a masked array", [1], np.ma.masked_array([1]), {}),
@@ -741,3 +776,34 @@ def test_bad_outputs_and_targets_are_named(error, message, outputs, targets, opt
 
 def test_all_public_names_are_tested_here_or_beside():
     assert {name for name in losses.__all__ if name.startswith(("expected", "squared", "similarity"))} <= set(globals())
+
+
+# ------------------------------------------------------------------------------------------------ next to the limits
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gradient_of_the_expected_distance_next_to_the_largest_number(dtype):
+    """d - E overflows where d does not: the gradient is that of smaller distances, times what they are smaller."""
+    Z, D = np.array([[0, -1, 0]], dtype), np.array([[0, -1, 1]], dtype)
+    value, grad = expected_distance_value_and_grad(Z, [0], D)
+    most = dtype(0.95) * np.finfo(dtype).max
+    large, large_grad = expected_distance_value_and_grad(Z, [0], D * most)
+    np.testing.assert_allclose([large / most, *large_grad[0] / most], [value, *grad[0]], rtol=8 * np.finfo(dtype).eps)
+    with pytest.raises(ValueError, match="D: expected rows whose differences do not overflow"):
+        expected_distance_value_and_grad([[0, 1, 0]], [0], D.astype(float) * 1.7e308)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gradient_of_the_squared_error_where_a_difference_overflows(dtype):
+    most = dtype(0.95) * np.finfo(dtype).max
+    outputs, targets = np.array([[most], [3]], dtype), np.array([[-most], [0]], dtype)
+    value, grad = squared_error_value_and_grad(outputs, targets)
+    assert value == INF and grad.tolist() == [[most], [1.5]]
+    np.testing.assert_array_equal(squared_error_grad(outputs, targets), grad)
+    assert squared_error_grad(outputs, targets, normalization="none").tolist() == [[INF], [3]]
+
+
+def test_one_dimension_is_one_sample():
+    outputs, targets = np.array([1.0, 2, 3]), np.array([1.0, 2, 5])
+    assert squared_error(outputs, targets) == 2
+    assert squared_error(outputs[:, None], targets[:, None]) == 2 / 3

@@ -163,14 +163,14 @@ LOSSES = {
         "p.sum(1)",
         DIFFERENT,
     ),
-    "average left out": (expected_distance, "_average", "    d -= excess[:, None]\n", "", DIFFERENT),
+    "average left out": (expected_distance, "_average", "    d -= p\n", "", DIFFERENT),
     "not normalised": (expected_distance, "_average", "    p /= p.sum(1, keepdims=True)\n", "", DIFFERENT),
     "half missing": (squared_error, "squared_error_value_and_grad", "difference / 2", "difference", DIFFERENT),
     "wrong in float32 only": (
         squared_error,
-        "squared_error_value_and_grad",
-        "difference / n",
-        "difference / n * (1 + (difference.dtype.itemsize == 4) / 512)",
+        "_difference",
+        "difference / n\n",
+        "difference / n * (1 + (difference.dtype.itemsize == 4) / 512)\n",
         "in float32 is not what was proved",
     ),
     "argument written to": (
