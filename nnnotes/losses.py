@@ -441,8 +441,8 @@ def infogain_value_and_grad(
     Returns
     -------
     value : float of the dtype of `logits`
-        The loss. It is inf where a class that is masked out has a positive weight, and where the loss, or
-        a term that is added up for it, is beyond the largest number.
+        The loss. It is inf where a class that is masked out has a positive weight, and where the loss,
+        or a term that is added up for it, is beyond the largest number.
     grad : ndarray, shape and dtype of `logits`
         Its gradient with respect to the logits.
 
@@ -561,7 +561,8 @@ def infogain(
     Returns
     -------
     float of the dtype of `logits`
-        inf where a class that is masked out has a positive weight, or a term is beyond the largest number.
+        inf where a class that is masked out has a positive weight, or a term is beyond the largest
+        number.
 
     Raises
     ------
@@ -1105,7 +1106,7 @@ def _findings(H: np.ndarray, heeded: np.ndarray) -> list[tuple[str, np.ndarray]]
     findings = [
         ("negative weights ({}): the loss falls without end as such a class gets improbable", negative),
         ("no positive sum ({}): the label is ignored (say ignored=), or its loss has no minimum", empty),
-        ("a sum that overflows ({}): the losses refuse the row, unless a mean makes it smaller", overflown),
+        ("a sum that overflows ({}): the losses refuse it, unless a mean makes it smaller", overflown),
     ]
     if H.shape[0] == H.shape[1] > 1:
         label = np.diagonal(H)
@@ -1386,8 +1387,8 @@ def squared_error_value_and_grad(
     Parameters
     ----------
     outputs : array_like, shape (N, K), or any shape with the outputs of a sample along `axis`
-        What the network gives. An array of one dimension is *one* sample: N samples with one output each have
-        the shape (N, 1), ``outputs[:, None]``.
+        What the network gives. An array of one dimension is *one* sample: N samples with one output each
+        have the shape (N, 1), ``outputs[:, None]``.
     targets : array_like, shape of `outputs`
         What it should give. They take the dtype of `outputs`.
     axis : int
