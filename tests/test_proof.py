@@ -778,3 +778,16 @@ def test_a_counterexample_is_shrunk_beside_comparisons_with_infinity():
         return np.where(v > -np.inf, v * v, 0)
 
     assert refute(wrong, V, V).rows["at"] == "v = [-1, 0, 0]"
+
+
+def test_a_path_of_float32_alone_far_from_the_point():
+    limit = {4: 20, 8: np.inf}
+
+    def returns_early_far_out(x):
+        if (abs(x) > limit[x.dtype.itemsize]).any():
+            return x * 0
+        return x + 0
+
+    x = symbols("x", 2)
+    with pytest.raises(ProofError, match="takes another path in float32"):
+        prove(returns_early_far_out, x, x, point={"x": [15, -15]})

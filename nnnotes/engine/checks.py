@@ -472,11 +472,13 @@ def another(run: Run) -> Iterator[Run]:
             values = {symbol: exact_value(symbol.name, factor * value) for symbol, value in run.values.items()}
             with np.errstate(all="raise"):
                 other = traced(run.call, values)
+                if other.path != run.path or branch(other) != branch(traced(run.call, run.values)):
+                    continue
                 results = [on_floats(other, dtype) for dtype in (np.float32, np.float64)]
             numbers = [pair.got for result in results for pair in paired(result, run.result, objects, "the proof")]
-            if other.path != run.path or branch(other) != branch(traced(run.call, run.values)):
-                continue
-        except (Exception, Leak):
+        except ProofError:
+            raise
+        except Exception:
             continue
         if all(admits(*item) for item in values.items()) and all(map(np.isfinite, numbers)):
             yield other
