@@ -3,6 +3,8 @@ import math
 import random
 from fractions import Fraction
 
+from nnnotes.engine.trace import Trace, Undecided, verdict
+
 IDENTITIES = {
     "exp of a sum": lambda x, y: ((x + y).exp(), x.exp() * y.exp()),
     "exp of a difference": lambda x, y: ((x - y).exp() * y.exp(), x.exp()),
@@ -121,3 +123,17 @@ RULES = [
     lambda a: (a.exp().sqrt(), (a / 2).exp()),
 ]
 assert math.comb(len(RULES), 2) > 200  # enough pairs of rules to meet
+
+
+def inputs(engine, point=POINT):
+    """A trace and its two inputs."""
+    trace = Trace(engine)
+    return trace, *(trace.input(name, value) for name, value in point.items())
+
+
+def decide(left, right):
+    """The verdict, with "undecided" as a word."""
+    try:
+        return verdict(left, right)
+    except Undecided:
+        return "undecided"

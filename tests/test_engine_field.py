@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import flint
 import pytest
-from engine_identities import IDENTITIES, POINT, Pairs
+from engine_identities import IDENTITIES, POINT, Pairs, decide, inputs
 
 from nnnotes.engine.field import Field
 from nnnotes.engine.referee import Referee
@@ -13,20 +13,6 @@ from nnnotes.engine.trace import Trace, Undecided, verdict
 
 ENGINES = [Field, Referee]
 BEYOND_THE_REFEREE = {"exp of tanh", "tanh of tanh", "root of a sum of roots, squared"}
-
-
-def inputs(engine, point=POINT):
-    """A trace and its two inputs."""
-    trace = Trace(engine)
-    return trace, *(trace.input(name, value) for name, value in point.items())
-
-
-def decide(left, right):
-    """The verdict, with "undecided" as a word."""
-    try:
-        return verdict(left, right)
-    except Undecided:
-        return "undecided"
 
 
 @pytest.mark.parametrize("name", IDENTITIES)

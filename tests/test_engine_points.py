@@ -8,7 +8,7 @@ import flint
 import numpy as np
 import pytest
 import sympy as sp
-from engine_identities import IDENTITIES, POINT, Pairs
+from engine_identities import IDENTITIES, POINT, Pairs, decide, inputs
 
 from nnnotes.engine.field import Field
 from nnnotes.engine.points import Points, Size, _chance
@@ -20,20 +20,6 @@ WITH_ROOTS = {
 }  # fmt: skip
 WITHOUT_ROOTS = [name for name in IDENTITIES if name not in WITH_ROOTS]
 ELSEWHERE = {"x": Fraction(1, 3), "y": Fraction(9, 7)}
-
-
-def inputs(engine, point=POINT):
-    """A trace and its two inputs."""
-    trace = Trace(engine)
-    return trace, *(trace.input(name, value) for name, value in point.items())
-
-
-def decide(left, right):
-    """The verdict, with "undecided" as a word."""
-    try:
-        return verdict(left, right)
-    except Undecided:
-        return "undecided"
 
 
 def weak(seed, **options):
