@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain
 from numbers import Number
 from typing import Any
 
@@ -231,7 +231,7 @@ def prove(
         return run
 
     run = _decided(attempt, engine, f"{seed} {call.name} {sizes}")
-    for place, dtype in product([run, *checks.another(run)], DTYPES):
+    for place, dtype in ((place, dtype) for place in chain([run], checks.another(run)) for dtype in DTYPES):
         checks.check_values(place, checks.on_floats(place, dtype), dtype)
     if referee:
         checks.ask_referee(call, values, formula)
