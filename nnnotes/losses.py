@@ -175,7 +175,7 @@ def log_softmax(logits: ArrayLike, *, axis: int = -1) -> np.ndarray:
     return X
 
 # %% ../nbs/03_losses.ipynb #75386fdb
-_RANGE = {4: (-70, 35), 8: (-600, 300)}  # bytes of a number: logits with good exponentials
+_RANGE = {4: (-70.0, 35.0), 8: (-600.0, 300.0)}  # bytes of a number: logits with good exponentials
 _LEAST = {4: 1e-30, 8: 1e-290}  # bytes of a number: far above the least normal one
 _SHORT = 32  # numbers in a row: from here on, rows are not shifted one by one
 _BLOCK = 1 << 17  # numbers in a block: logits, exponentials and rows of H stay in the cache together
@@ -197,25 +197,24 @@ def _sums(rows: np.ndarray, ones: np.ndarray) -> np.ndarray:
 
 # %% ../nbs/03_losses.ipynb #0897ec96
 def _direct(
-    z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray
+    z: np.ndarray, h: np.ndarray, r: np.ndarray, g: np.ndarray, ones: np.ndarray, top: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Losses of a block of rows, and which of them are sure; the gradient goes to g."""
+    """Losses of a block, and which of them are sure; r are the sums of h, the gradient goes to g."""
     low, high = _RANGE[z.dtype.itemsize]
-    x, top, least = z, z.item(z.argmax()), low
+    x, least = z, low
     if not top < high:
         few = len(ones) < _SHORT
         least = low if few else (high - top) / 2
         x = np.subtract(z, z.take(_tops(z))[:, None] if few else top - high, out=g)
     inner = np.vecdot(h, x)
     np.exp(x, out=g)
-    s, r = _sums(g, ones), _sums(h, ones)
+    s = _sums(g, ones)
     log_s, factor = np.log(s), r / s
     most = r * log_s
     losses = most - inner
     g *= factor[:, None]
     g -= h
-    twice = abs(losses + losses)
-    sure = (twice >= abs(most)) & (twice >= abs(factor * s))
+    sure = abs(losses + losses) >= np.maximum(abs(most), abs(factor * s))
     small = _LEAST[z.dtype.itemsize]
     if not factor.item(factor.argmin()) >= small:
         sure &= (abs(factor) >= small) | (r == 0)
@@ -244,6 +243,20 @@ def _careful(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray) -> n
     g.put(top, q / s - h_top * (t / s))
     return r * np.log1p(t) - inner
 
+# %% ../nbs/03_losses.ipynb #f8e81cba
+def _mended(
+    z: np.ndarray, h: np.ndarray, r: np.ndarray, g: np.ndarray, ones: np.ndarray, top: float
+) -> tuple[np.ndarray, bool]:
+    """Losses of a block, all of them sure; whether most rows had to be done over for that."""
+    losses, sure = _direct(z, h, r, g, ones, top)
+    if np.count_nonzero(sure) == len(sure):
+        return losses, False
+    weak = np.flatnonzero(~sure)
+    again = np.empty((len(weak), len(ones)), z.dtype)
+    losses[weak] = _careful(z[weak], h[weak], again, ones)
+    g[weak] = again
+    return losses, 2 * len(weak) > len(sure)
+
 # %% ../nbs/03_losses.ipynb #f8e81cb9
 def _sweep(
     Z: np.ndarray, y: np.ndarray, H: np.ndarray, share: float | Fraction, keep: bool, wary: bool = False
@@ -254,25 +267,24 @@ def _sweep(
     losses, grad = np.empty(N, dtype), np.empty((N if keep else size, K), dtype)
     work, ones = np.empty((size, K), dtype), np.empty(K, dtype)
     ones.fill(1)
+    top, sums = Z.item(Z[:size].argmax()) if N else 0, None
+    if 2 * len(H) <= N:
+        H, share = H * share, 1
+        sums = _sums(H, ones)
     if 400 < K < 8192:
         # a buffer of less than a row, or NumPy copies what it broadcasts; reset by errstate
         np.setbufsize((K - 1) // 16 * 16)
     for i in range(0, N, size):
-        z = Z[i : i + size]
+        z, labels = Z[i : i + size], y[i : i + size]
         g = grad[i : i + size] if keep else grad[: len(z)]
-        h = H.take(y[i : i + size], axis=0, out=work[: len(z)], mode="clip")
+        h = H.take(labels, axis=0, out=work[: len(z)], mode="clip")
         if share != 1:
             h *= share
         if wary:
             losses[i : i + size] = _careful(z, h, g, ones)
-            continue
-        losses[i : i + size], sure = _direct(z, h, g, ones)
-        if np.count_nonzero(sure) < len(sure):
-            weak = np.flatnonzero(~sure)
-            again = np.empty((len(weak), K), dtype)
-            losses[i + weak] = _careful(z[weak], h[weak], again, ones)
-            g[weak] = again
-            wary = 2 * len(weak) > len(sure)
+        else:
+            r = _sums(h, ones) if sums is None else sums.take(labels)
+            losses[i : i + size], wary = _mended(z, h, r, g, ones, top)
     return losses, grad
 
 # %% ../nbs/03_losses.ipynb #63c635aa
@@ -375,10 +387,8 @@ def _explain(batch: _Batch) -> None:
 # %% ../nbs/03_losses.ipynb #7a10c0d4
 def _heedful(batch: _Batch, keep: bool, wary: bool) -> tuple[np.ndarray, np.ndarray]:
     """Losses and gradient of a batch, 0 for samples to ignore."""
-    H, share = batch.H, {"O": Fraction}.get(batch.rows.dtype.kind, float)(1) / batch.n
-    if 2 * len(H) <= len(batch.rows):
-        H, share = H * share, 1
-    losses, grad = _sweep(batch.rows, batch.labels, H, share, keep, wary)
+    share = {"O": Fraction}.get(batch.rows.dtype.kind, float)(1) / batch.n
+    losses, grad = _sweep(batch.rows, batch.labels, batch.H, share, keep, wary)
     if batch.skip is not None:
         losses[batch.skip.reshape(-1)] = 0
         if keep:

@@ -159,6 +159,21 @@ def test_the_largest_logit_of_a_block(dtype, K, monkeypatch, careful):
 
 
 @dtypes
+@pytest.mark.parametrize("K", [5, 40])
+@pytest.mark.parametrize(
+    "tops", [(0, 1), (0, 2.1), (0, 1e3), (2, 0), (1e3, 0), (2, 4.1), (1e3, 2e3), (0, -1e3), (0, 1e3, 0)]
+)
+def test_blocks_unlike_the_first(dtype, K, tops, monkeypatch):
+    """The first block alone decides about the shift; where another needs another one, no digit is lost."""
+    high = losses._RANGE[np.dtype(dtype).itemsize][1]
+    rng = np.random.default_rng(0)
+    Z = np.concatenate([top * high + 3 * rng.normal(size=(4, K)) for top in tops]).astype(dtype)
+    y, H = rng.integers(0, 3, len(Z)), rng.uniform(0.1, 0.9, (3, K)).astype(dtype)
+    monkeypatch.setattr(losses, "_BLOCK", 4 * K)
+    check(Z, y, H)
+
+
+@dtypes
 @pytest.mark.parametrize("depth", [0.25, 0.5, 0.99, 1.01, 1.5])
 def test_rows_that_lose_digits_by_the_shift(dtype, depth, careful):
     """A row that lies under minus half of what was subtracted is done over, one above keeps its digits."""

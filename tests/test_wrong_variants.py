@@ -127,7 +127,7 @@ LOSSES = {
     "row sum missing in the loss": (infogain, "_direct", "most = r * log_s", "most = log_s", DIFFERENT),
     "row sum missing in the gradient": (infogain, "_direct", "g *= factor[:, None]", "g /= s[:, None]", DIFFERENT),
     "weights of the neighbour": (infogain, "_direct", "np.vecdot(h, x)", "np.vecdot(h[::-1], x)", DIFFERENT),
-    "labels off by one": (infogain, "_sweep", "y[i : i + size], axis", "y[i : i + size] + 1, axis", DIFFERENT),
+    "labels off by one": (infogain, "_sweep", "H.take(labels, axis", "H.take(labels + 1, axis", DIFFERENT),
     "wrong index put right": (careful, "_careful", "q / s - h_top", "q / t - h_top", DIFFERENT),
     "term of the maximum twice": (careful, "_careful", "    g.put(top, 0)\n", "", DIFFERENT),
     "H transposed": (square, "_enter", "as_numbers(matrix, H, ndim=2)", "as_numbers(matrix, H, ndim=2).T", DIFFERENT),
