@@ -127,6 +127,34 @@ def naive(Z, y, H):
     return step
 
 
+def bare_passes(Z, y, H):
+    """The six passes over every number that NumPy needs at least, seven with a shift: all else is known beforehand."""
+    (N, K), dtype = Z.shape, Z.dtype
+    size = max(1, min(N, (1 << 17) // K))
+    weights, ones = (H / N).astype(dtype), np.ones(K, dtype)
+    sums, lift = weights.sum(1), max(0, Z.max() - (35 if dtype == np.float32 else 300))
+
+    def step():
+        grad, work, value = np.empty_like(Z), np.empty((size, K), dtype), 0
+        with np.errstate(all="ignore"):
+            if 400 < K < 8192:
+                np.setbufsize((K - 1) // 16 * 16)
+            for i in range(0, N, size):
+                z, g, labels = Z[i : i + size], grad[i : i + size], y[i : i + size]
+                h, r = weights.take(labels, axis=0, out=work[: len(z)], mode="clip"), sums.take(labels)
+                if lift:
+                    z = np.subtract(z, lift, out=g)
+                inner = np.vecdot(h, z)
+                np.exp(z, out=g)
+                s = np.vecdot(g, ones)
+                g *= (r / s)[:, None]
+                g -= h
+                value += (r * np.log(s) - inner).sum()
+        return value, grad
+
+    return step
+
+
 def one_add(Z, y, H):
     other = np.ones_like(Z)
     return lambda: np.add(Z, other)
@@ -134,7 +162,7 @@ def one_add(Z, y, H):
 
 COMPILER = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
 PEERS = {"PyTorch": pytorch, "PyTorch, by hand, compiled": pytorch_compiled, "JAX": jax_jit, "SciPy": with_scipy,
-         "naive NumPy": naive, "one add": one_add}
+         "naive NumPy": naive, "bare passes": bare_passes, "one add": one_add}
 if not COMPILER:
     del PEERS["PyTorch, by hand, compiled"]
 
@@ -156,7 +184,7 @@ def agree(steps, spread):
     """All peers compute the same thing, those that survive the spread."""
     value, grad = steps["ours"]()
     for name, step in steps.items():
-        if name != "one add" and not (name == "naive NumPy" and spread > 1):
+        if name != "one add" and not (name in ("naive NumPy", "bare passes") and spread > 1):
             theirs = step()
             np.testing.assert_allclose(float(theirs[0]), value, rtol=1e-4)
             np.testing.assert_allclose(np.asarray(theirs[1]), grad, rtol=1e-3, atol=1e-4 * abs(grad).max())
@@ -179,6 +207,7 @@ def cpu_times(steps, rounds):
     gc.disable()
     for _ in range(rounds):
         for name, step in steps.items():
+            step()  # not counted: who comes after whom does not matter
             start = time.process_time()
             for _ in range(calls[name]):
                 step()
@@ -296,8 +325,8 @@ def accuracy_tables(found):
     return "\n\n".join(parts)
 
 
-def bar(text, worst, met, where=""):
-    return [text, f"{worst:.2f}{where}", "met" if met else "**not met**"]
+def bar(text, worst, met, where="", bare=""):
+    return [text, f"{worst:.2f}{where}", bare, "met" if met else "**not met**"]
 
 
 def time_bars(times):
@@ -314,12 +343,14 @@ def time_bars(times):
             case = min(ratios, key=ratios.get)
             missed = sum(ratio < least for ratio in ratios.values())
             where = f" at {case[0]} {case[1].__name__}, deviation {case[2]}; {missed} of {len(ratios)} cases below"
-            yield bar(text, ratios[case], not missed, where)
-    adds = {spread: times[(4096, 1000), np.float32, spread][1]["one add"] for spread in SPREADS
-            if ((4096, 1000), np.float32, spread) in times}
+            bare = ratios[case] / times[case][1]["bare passes"]
+            yield bar(text, ratios[case], not missed, where, f"{bare:.2f}")
+    adds = [times[(4096, 1000), np.float32, spread][1] for spread in SPREADS
+            if ((4096, 1000), np.float32, spread) in times]
     if adds:
-        worst = max(1 / ratio for ratio in adds.values())
-        yield bar("at most 2 times as long as one add, (4096, 1000) float32", worst, worst <= 2)
+        least = min(adds, key=lambda ratios: ratios["one add"])
+        worst, bare = 1 / least["one add"], least["bare passes"] / least["one add"]
+        yield bar("at most 2 times as long as one add, (4096, 1000) float32", worst, worst <= 2, bare=f"{bare:.2f}")
 
 
 def accuracy_bars(found):
@@ -347,7 +378,7 @@ def report(times, found, rounds):
     """The tables of what has been measured."""
     bars = [*time_bars(times), *accuracy_bars(found)]
     parts = [f"Measured on: {setting(rounds)}"]
-    parts += ["### Bars", table(["bar", "least favourable", ""], bars)] if bars else []
+    parts += ["### Bars", table(["bar", "least favourable", "bare passes there", ""], bars)] if bars else []
     parts += ["### Accuracy", accuracy_tables(found)] if found else []
     parts += ["### CPU time", "Ours in microseconds; the others as multiples of ours in the same round: above 1, "
               "we are faster.", time_tables(times)] if times else []

@@ -178,7 +178,7 @@ def log_softmax(logits: ArrayLike, *, axis: int = -1) -> np.ndarray:
 _RANGE = {4: (-70.0, 35.0), 8: (-600.0, 300.0)}  # bytes of a number: logits with good exponentials
 _LEAST = {4: 1e-30, 8: 1e-290}  # bytes of a number: far above the least normal one
 _SHORT = 32  # numbers in a row: from here on, rows are not shifted one by one
-_BLOCK = 1 << 17  # numbers in a block: logits, exponentials and rows of H stay in the cache together
+_BLOCK = 1 << 18  # numbers in a block: logits, exponentials and rows of H stay in the cache together
 
 
 def _tops(z: np.ndarray) -> np.ndarray:
@@ -267,10 +267,8 @@ def _sweep(
     losses, grad = np.empty(N, dtype), np.empty((N if keep else size, K), dtype)
     work, ones = np.empty((size, K), dtype), np.empty(K, dtype)
     ones.fill(1)
-    top, sums = Z.item(Z[:size].argmax()) if N else 0, None
-    if 2 * len(H) <= N:
-        H, share = H * share, 1
-        sums = _sums(H, ones)
+    top = Z.item(Z[:size].argmax()) if N else 0
+    sums = share * _sums(H, ones) if size < N and 2 * len(H) <= N else None
     if 400 < K < 8192:
         # a buffer of less than a row, or NumPy copies what it broadcasts; reset by errstate
         np.setbufsize((K - 1) // 16 * 16)
@@ -278,8 +276,7 @@ def _sweep(
         z, labels = Z[i : i + size], y[i : i + size]
         g = grad[i : i + size] if keep else grad[: len(z)]
         h = H.take(labels, axis=0, out=work[: len(z)], mode="clip")
-        if share != 1:
-            h *= share
+        h *= share
         if wary:
             losses[i : i + size] = _careful(z, h, g, ones)
         else:
