@@ -229,7 +229,7 @@ def _careful(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray) -> n
     peak = z.take(top)
     np.subtract(z, peak[:, None], out=g)
     inner = np.vecdot(h, g)
-    if not -np.inf < inner.sum() < np.inf:
+    if not inner.dot(inner) < np.inf:
         below = np.where(h == 0, 0, z / 2 - peak[:, None] / 2)  # twice that may overflow
         inner = 2 * np.vecdot(h, below) + 0 * peak
     np.exp(g, out=g)
@@ -249,7 +249,7 @@ def _mended(
 ) -> tuple[np.ndarray, bool]:
     """Losses of a block, all of them sure; whether most rows had to be done over for that."""
     losses, sure = _direct(z, h, r, g, ones, top)
-    if np.count_nonzero(sure) == len(sure):
+    if sure.item(sure.argmin()):
         return losses, False
     weak = np.flatnonzero(~sure)
     again = np.empty((len(weak), len(ones)), z.dtype)
