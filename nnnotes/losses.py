@@ -1173,18 +1173,18 @@ def check_similarity(H: ArrayLike, *, ignored: ArrayLike = ()) -> np.ndarray:
     return H
 
 # %% ../nbs/03_losses.ipynb #5c0e743e
-def _average(z: np.ndarray, d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Expected entry of each row of d under the softmax of z's, and its gradient. Overwrites d."""
-    top = np.arange(0, z.size, z.shape[1]) + z.argmax(1)  # places in the flat block
-    p = np.exp(z - z.take(top)[:, None])
+def _average(z: np.ndarray, d: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """Expected entry of each row of d under the softmax of z's; its gradient goes to g. Overwrites d."""
+    top = _tops(z)
+    p = np.exp(np.subtract(z, z.take(top)[:, None], out=g), out=g)
     p /= p.sum(1, keepdims=True)
     losses = np.vecdot(p, d)
     d -= d.take(top)[:, None]
     excess = np.vecdot(p, d)
     d *= p
     p *= excess[:, None]
-    d -= p
-    return losses + 0 * excess, d
+    np.subtract(d, p, out=g)
+    return losses + 0 * excess
 
 # %% ../nbs/03_losses.ipynb #5c0e7442
 def _explain_distances(losses: np.ndarray, batch: _Batch) -> None:
@@ -1210,7 +1210,11 @@ def _expected_distance(
 ) -> tuple[np.floating, np.ndarray]:
     """The expected distance and its gradient."""
     batch = _enter("logits", logits, labels, D, axis, ignore_label, normalization, "D")
-    losses, grad = _average(batch.rows, batch.H[batch.labels] / batch.n)
+    losses, grad = np.empty(len(batch.rows), batch.rows.dtype), np.empty_like(batch.rows)
+    size = max(1, _BLOCK // grad.shape[1])
+    for i in range(0, len(grad), size):
+        d = batch.H[batch.labels[i : i + size]] / batch.n
+        losses[i : i + size] = _average(batch.rows[i : i + size], d, grad[i : i + size])
     if batch.skip is not None:
         losses[batch.skip.reshape(-1)] = 0
         grad[batch.skip.reshape(-1)] = 0
