@@ -201,11 +201,12 @@ def _direct(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Losses of a block, and which of them are sure; r are the sums of h, the gradient goes to g."""
     low, high = _RANGE[z.dtype.itemsize]
-    x, least = z, low
-    if not top < high:
-        few = len(ones) < _SHORT
-        least = low if few else (high - top) / 2
-        x = np.subtract(z, z.take(_tops(z))[:, None] if few else top - high, out=g)
+    x, shift = z, None
+    if not top < high and len(ones) < _SHORT:
+        x = np.subtract(z, z.take(_tops(z))[:, None], out=g)
+    elif not top < high:
+        shift = z.item(z.argmax()) - high
+        x = np.subtract(z, shift, out=g)
     inner = np.vecdot(h, x)
     np.exp(x, out=g)
     s = _sums(g, ones)
@@ -219,7 +220,9 @@ def _direct(
     if not factor.item(factor.argmin()) >= small:
         sure &= (abs(factor) >= small) | (r == 0)
     if not s.item(s.argmin()) >= 0.5:
-        sure &= (log_s > low) & (log_s > least)
+        sure &= log_s > low
+    if shift is not None:
+        sure &= log_s > np.log1p(len(ones) * abs(shift)) - shift / 2
     return losses, sure
 
 # %% ../nbs/03_losses.ipynb #6389188d

@@ -174,14 +174,14 @@ def test_blocks_unlike_the_first(dtype, K, tops, monkeypatch):
 
 
 @dtypes
-@pytest.mark.parametrize("depth", [0.25, 0.5, 0.99, 1.01, 1.5])
-def test_rows_that_lose_digits_by_the_shift(dtype, depth, careful):
-    """A row that lies under minus half of what was subtracted is done over, one above keeps its digits."""
+@pytest.mark.parametrize("above", [-8, -0.5, 0.5, 7])
+def test_rows_that_lose_digits_by_the_shift(dtype, above, careful):
+    """A row that lies not far enough above half of what was subtracted is done over, others keep their digits."""
     _, high = losses._RANGE[np.dtype(dtype).itemsize]
     shift = 0.9 * high
     Z = np.random.default_rng(0).uniform(-3, 0, (6, 40))
     Z -= np.log(np.exp(Z).sum(1, keepdims=True))
-    Z += shift - depth * shift / 2  # after the shift, log s is -depth * shift / 2
+    Z += shift + np.log1p(40 * shift) - shift / 2 + above  # log s without the first term
     Z[0] += high + shift - Z[0].max()
     Z[:, 7] = -3 * high  # unlikely, with most of the weight
     y, H = np.zeros(6, int), np.full((1, 40), 0.125)
@@ -189,8 +189,22 @@ def test_rows_that_lose_digits_by_the_shift(dtype, depth, careful):
     Z, H = Z.astype(dtype), H.astype(dtype)
     careful.clear()
     infogain(Z, y, H)
-    assert sum(careful) == (5 if depth > 1 else 0)
+    assert sum(careful) == (5 if above < 0 else 0)
     check(Z, y, H)
+
+
+@pytest.mark.parametrize("dtype, top, near", [
+    (np.float64, 1325, (511.91567389729204, 511.90204574603894)),
+    (np.float64, 813, (255.93944875792013, 255.89077977082)),
+    (np.float32, 100, (31.894739, 31.890608)),
+    (np.float32, 164, (63.859097, 63.920383)),
+])
+def test_two_logits_just_below_half_of_the_shift(dtype, top, near):
+    """Each would be rounded by itself: the difference between them, and so the gradient, loses digits."""
+    Z, H = np.full((2, 40), -5, dtype), np.zeros((2, 40), dtype)
+    Z[0, 0], Z[1, :2] = top, near
+    H[0], H[1, 5] = 1, 1
+    check(Z, np.array([0, 1]), H)
 
 
 @dtypes

@@ -68,7 +68,7 @@ def test_limits_of_float32_with_either_shift(limits_of_float32, short, monkeypat
     monkeypatch.setattr(losses, "_SHORT", short)
     point = {"z": peaked(60), "h": EVEN}
     assert not done_over(point)
-    infogain_is_proved(point)
+    infogain_is_proved(point, (17.5, 87.5, *CONSTANTS))  # of (z - 35) / 2, beside log s
 
 
 def test_negative_weights():
