@@ -175,7 +175,7 @@ def log_softmax(logits: ArrayLike, *, axis: int = -1) -> np.ndarray:
     return X
 
 # %% ../nbs/03_losses.ipynb #75386fdb
-_RANGE = {4: (-70.0, 35.0), 8: (-600.0, 300.0)}  # bytes of a number: logits with good exponentials
+_RANGE = {4: (-70.0, 60.0), 8: (-600.0, 300.0)}  # bytes of a number: logits with good exponentials
 _LEAST = {4: 1e-30, 8: 1e-290}  # bytes of a number: far above the least normal one
 _SHORT = 32  # numbers in a row: from here on, rows are not shifted one by one
 _BLOCK = 1 << 18  # numbers in a block: logits, exponentials and rows of H stay in the cache together
@@ -202,10 +202,12 @@ def _direct(
     """Losses of a block, and which of them are sure; r are the sums of h, the gradient goes to g."""
     low, high = _RANGE[z.dtype.itemsize]
     x, shift = z, None
+    if not top < high:
+        top = z.item(z.argmax())
     if not top < high and len(ones) < _SHORT:
         x = np.subtract(z, z.take(_tops(z))[:, None], out=g)
     elif not top < high:
-        shift = z.item(z.argmax()) - high
+        shift = top - high
         x = np.subtract(z, shift, out=g)
     inner = np.vecdot(h, x)
     np.exp(x, out=g)
@@ -222,7 +224,7 @@ def _direct(
     if not s.item(s.argmin()) >= 0.5:
         sure &= log_s > low
     if shift is not None:
-        sure &= log_s > np.log1p(len(ones) * abs(shift)) - shift / 2
+        sure &= log_s > np.log1p(len(ones) * shift) - shift / 2
     return losses, sure
 
 # %% ../nbs/03_losses.ipynb #6389188d
