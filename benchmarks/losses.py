@@ -128,11 +128,13 @@ def naive(Z, y, H):
 
 
 def bare_passes(Z, y, H):
-    """The six passes over every number that NumPy needs at least, seven with a shift: all else is known beforehand."""
+    """The six passes over every number that NumPy needs at least, eight with a shift: all else is known beforehand."""
     (N, K), dtype = Z.shape, Z.dtype
-    size = max(1, min(N, (1 << 17) // K))
+    size = max(1, min(N, (1 << 16) // K))
     weights, ones = (H / N).astype(dtype), np.ones(K, dtype)
-    sums, lift = weights.sum(1), max(0, Z.max() - (35 if dtype == np.float32 else 300))
+    sums, peaks = weights.sum(1), Z.max(1, keepdims=True)
+    far = peaks.max() > (60 if dtype == np.float32 else 300)
+    likely = (Z - peaks > np.log(np.finfo(dtype).tiny * N)).view(np.int8)
 
     def step():
         grad, work, value = np.empty_like(Z), np.empty((size, K), dtype), 0
@@ -142,9 +144,11 @@ def bare_passes(Z, y, H):
             for i in range(0, N, size):
                 z, g, labels = Z[i : i + size], grad[i : i + size], y[i : i + size]
                 h, r = weights.take(labels, axis=0, out=work[: len(z)], mode="clip"), sums.take(labels)
-                if lift:
-                    z = np.subtract(z, lift, out=g)
+                if far:
+                    z = np.subtract(z, peaks[i : i + size], out=g)
                 inner = np.vecdot(h, z)
+                if far:
+                    z /= likely[i : i + size]
                 np.exp(z, out=g)
                 s = np.vecdot(g, ones)
                 g *= (r / s)[:, None]
@@ -184,7 +188,7 @@ def agree(steps, spread):
     """All peers compute the same thing, those that survive the spread."""
     value, grad = steps["ours"]()
     for name, step in steps.items():
-        if name != "one add" and not (name in ("naive NumPy", "bare passes") and spread > 1):
+        if name != "one add" and not (name == "naive NumPy" and spread > 1):
             theirs = step()
             np.testing.assert_allclose(float(theirs[0]), value, rtol=1e-4)
             np.testing.assert_allclose(np.asarray(theirs[1]), grad, rtol=1e-3, atol=1e-4 * abs(grad).max())

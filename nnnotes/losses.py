@@ -177,8 +177,7 @@ def log_softmax(logits: ArrayLike, *, axis: int = -1) -> np.ndarray:
 # %% ../nbs/03_losses.ipynb #75386fdb
 _RANGE = {4: (-70.0, 60.0), 8: (-600.0, 300.0)}  # bytes of a number: logits with good exponentials
 _LEAST = {4: 1e-30, 8: 1e-290}  # bytes of a number: far above the least normal one
-_SHORT = 32  # numbers in a row: from here on, rows are not shifted one by one
-_BLOCK = 1 << 18  # numbers in a block: logits, exponentials and rows of H stay in the cache together
+_BLOCK = 1 << 16  # numbers in a block: logits, exponentials and rows of H stay in the cache together
 
 
 def _tops(z: np.ndarray) -> np.ndarray:
@@ -197,20 +196,11 @@ def _sums(rows: np.ndarray, ones: np.ndarray) -> np.ndarray:
 
 # %% ../nbs/03_losses.ipynb #0897ec96
 def _direct(
-    z: np.ndarray, h: np.ndarray, r: np.ndarray, g: np.ndarray, ones: np.ndarray, top: float
+    z: np.ndarray, h: np.ndarray, r: np.ndarray, g: np.ndarray, ones: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Losses of a block, and which of them are sure; r are the sums of h, the gradient goes to g."""
-    low, high = _RANGE[z.dtype.itemsize]
-    x, shift = z, None
-    if not top < high:
-        top = z.item(z.argmax())
-    if not top < high and len(ones) < _SHORT:
-        x = np.subtract(z, z.take(_tops(z))[:, None], out=g)
-    elif not top < high:
-        shift = top - high
-        x = np.subtract(z, shift, out=g)
-    inner = np.vecdot(h, x)
-    np.exp(x, out=g)
+    inner = np.vecdot(h, z)
+    np.exp(z, out=g)
     s = _sums(g, ones)
     log_s, factor = np.log(s), r / s
     most = r * log_s
@@ -222,14 +212,18 @@ def _direct(
     if not factor.item(factor.argmin()) >= small:
         sure &= (abs(factor) >= small) | (r == 0)
     if not s.item(s.argmin()) >= 0.5:
-        sure &= log_s > low
-    if shift is not None:
-        sure &= log_s > np.log1p(len(ones) * shift) - shift / 2
+        sure &= log_s > _RANGE[z.dtype.itemsize][0]
     return losses, sure
 
 # %% ../nbs/03_losses.ipynb #6389188d
-def _careful(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray) -> np.ndarray:
-    """Losses of a block, accurate also where a class is nearly certain; gradient to g. Overwrites h."""
+_FAINT = {4: -87, 8: -708}  # bytes of a number: logarithm of the least normal one, rounded up
+
+
+def _careful(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray, faint: float) -> np.ndarray:
+    """Losses of a block, accurate also where a class is nearly certain; gradient to g. Overwrites h.
+
+    A class whose logit is not above the largest plus `faint` has the probability 0.
+    """
     top = _tops(z)
     peak = z.take(top)
     np.subtract(z, peak[:, None], out=g)
@@ -237,6 +231,7 @@ def _careful(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray) -> n
     if not inner.dot(inner) < np.inf:
         below = np.where(h == 0, 0, z / 2 - peak[:, None] / 2)  # twice that may overflow
         inner = 2 * np.vecdot(h, below) + 0 * peak
+    g /= (g > faint).view(np.int8)
     np.exp(g, out=g)
     g.put(top, 0)
     t, h_top = _sums(g, ones), h.take(top)
@@ -250,15 +245,15 @@ def _careful(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray) -> n
 
 # %% ../nbs/03_losses.ipynb #f8e81cba
 def _mended(
-    z: np.ndarray, h: np.ndarray, r: np.ndarray, g: np.ndarray, ones: np.ndarray, top: float
+    z: np.ndarray, h: np.ndarray, r: np.ndarray, g: np.ndarray, ones: np.ndarray, faint: float
 ) -> tuple[np.ndarray, bool]:
     """Losses of a block, all of them sure; whether most rows had to be done over for that."""
-    losses, sure = _direct(z, h, r, g, ones, top)
+    losses, sure = _direct(z, h, r, g, ones)
     if sure.item(sure.argmin()):
         return losses, False
     weak = np.flatnonzero(~sure)
     again = np.empty((len(weak), len(ones)), z.dtype)
-    losses[weak] = _careful(z[weak], h[weak], again, ones)
+    losses[weak] = _careful(z[weak], h[weak], again, ones, faint)
     g[weak] = again
     return losses, 2 * len(weak) > len(sure)
 
@@ -272,7 +267,8 @@ def _sweep(
     losses, grad = np.empty(N, dtype), np.empty((N if keep else size, K), dtype)
     work, ones = np.empty((size, K), dtype), np.empty(K, dtype)
     ones.fill(1)
-    top = Z.item(Z[:size].argmax()) if N else 0
+    faint = _FAINT[dtype.itemsize] + math.ceil(math.log(1 / share))
+    wary = wary or (N > 0 and not Z.item(Z[:size].argmax()) < _RANGE[dtype.itemsize][1])
     sums = share * _sums(H, ones) if size < N and 2 * len(H) <= N else None
     if 400 < K < 8192:
         # a buffer of less than a row, or NumPy copies what it broadcasts; reset by errstate
@@ -283,10 +279,10 @@ def _sweep(
         h = H.take(labels, axis=0, out=work[: len(z)], mode="clip")
         h *= share
         if wary:
-            losses[i : i + size] = _careful(z, h, g, ones)
+            losses[i : i + size] = _careful(z, h, g, ones, faint)
         else:
             r = _sums(h, ones) if sums is None else sums.take(labels)
-            losses[i : i + size], wary = _mended(z, h, r, g, ones, top)
+            losses[i : i + size], wary = _mended(z, h, r, g, ones, faint)
     return losses, grad
 
 # %% ../nbs/03_losses.ipynb #63c635aa
@@ -475,8 +471,7 @@ def infogain_value_and_grad(
               \\partial L / \\partial z_k = r p_k - h_k
 
     Proved for this function at (N, M, K) = (2, 3, 5) and (5, 2, 4): with and without shift, every
-    position of the largest logit, blocks of one row and of two, both sides of the choice between the two
-    kernels.
+    position of the largest logit, rows done over, blocks of one row and of two.
 
     References
     ----------
@@ -1181,7 +1176,9 @@ def check_similarity(H: ArrayLike, *, ignored: ArrayLike = ()) -> np.ndarray:
 def _average(z: np.ndarray, d: np.ndarray, g: np.ndarray) -> np.ndarray:
     """Expected entry of each row of d under the softmax of z's; its gradient goes to g. Overwrites d."""
     top = _tops(z)
-    p = np.exp(np.subtract(z, z.take(top)[:, None], out=g), out=g)
+    p = np.subtract(z, z.take(top)[:, None], out=g)
+    p /= (p > _FAINT[z.dtype.itemsize]).view(np.int8)
+    np.exp(p, out=p)
     p /= p.sum(1, keepdims=True)
     losses = np.vecdot(p, d)
     d -= d.take(top)[:, None]

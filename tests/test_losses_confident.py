@@ -135,27 +135,24 @@ def around(number, dtype):
 
 
 @dtypes
-@pytest.mark.parametrize("K", [5, 31, 32, 40])
-def test_the_largest_logit_of_a_block(dtype, K, monkeypatch, careful):
-    """From the border on all is shifted: short rows by their own largest, long ones by one number."""
+@pytest.mark.parametrize("K", [5, 40])
+def test_the_largest_logit_of_the_first_block(dtype, K, monkeypatch, careful):
+    """From the border on, all rows of all blocks go the careful way, below it none."""
     border = losses._RANGE[np.dtype(dtype).itemsize][1]
     rng = np.random.default_rng(0)
-    own, by = [], []
-    monkeypatch.setattr(losses, "_tops", lambda z, f=losses._tops: own.append(z) or f(z))
-    monkeypatch.setattr(np, "subtract", lambda a, b, *c, f=np.subtract, **d: by.append(np.ndim(b)) or f(a, b, *c, **d))
-    shifted = []
+    monkeypatch.setattr(losses, "_BLOCK", 3 * K)
+    counts = []
     for top in around(border, dtype):
         Z = (top - rng.uniform(0, 0.2, (4, K))).astype(dtype)
         Z[2, 3] = top
         Z[:, 0] = 8 * -abs(border)  # an unlikely class, which has most of the weight: no row is in doubt
         y, H = rng.integers(0, 3, 4), rng.uniform(0.1, 0.2, (3, K)).astype(dtype)
         H[:, 0] = K
-        own.clear(), by.clear()
+        careful.clear()
         infogain(Z, y, H)
-        shifted.append(list(by))
-        assert len(own) == (K < 32) * len(by)
+        counts.append(list(careful))
         check(Z, y, H)
-    assert shifted == [[], [], *[[2 * (K < 32)]] * 3] and not careful
+    assert counts == [[], [], *[[3, 1]] * 3]
 
 
 @dtypes
@@ -164,48 +161,12 @@ def test_the_largest_logit_of_a_block(dtype, K, monkeypatch, careful):
     "tops", [(0, 1), (0, 2.1), (0, 1e3), (2, 0), (1e3, 0), (2, 4.1), (1e3, 2e3), (0, -1e3), (0, 1e3, 0)]
 )
 def test_blocks_unlike_the_first(dtype, K, tops, monkeypatch):
-    """The first block alone decides about the shift; where another needs another one, no digit is lost."""
+    """The first block alone decides about the shift; where another needs another way, no digit is lost."""
     high = losses._RANGE[np.dtype(dtype).itemsize][1]
     rng = np.random.default_rng(0)
     Z = np.concatenate([top * high + 3 * rng.normal(size=(4, K)) for top in tops]).astype(dtype)
     y, H = rng.integers(0, 3, len(Z)), rng.uniform(0.1, 0.9, (3, K)).astype(dtype)
     monkeypatch.setattr(losses, "_BLOCK", 4 * K)
-    check(Z, y, H)
-
-
-@dtypes
-def test_a_block_below_the_limit_is_not_shifted(dtype, monkeypatch, careful):
-    """Not even after one that was: to be raised costs as many digits as to be lowered."""
-    high = losses._RANGE[np.dtype(dtype).itemsize][1]
-    Z = np.random.default_rng(0).normal(size=(6, 40)) / 4
-    Z[:2] += 3 * high
-    Z[2:, 1:3] += 5
-    Z[:, 7] -= 2 * high  # unlikely, with all of the weight: no row is in doubt
-    Z, H = Z.astype(dtype), np.zeros((1, 40), dtype)
-    H[:, 7] = 1
-    monkeypatch.setattr(losses, "_BLOCK", 80)
-    infogain(Z, np.zeros(6, int), H)
-    assert not careful
-    check(Z, np.zeros(6, int), H, 1)
-
-
-@dtypes
-@pytest.mark.parametrize("above", [-8, -0.5, 0.5, 7])
-def test_rows_that_lose_digits_by_the_shift(dtype, above, careful):
-    """A row that lies not far enough above half of what was subtracted is done over, others keep their digits."""
-    _, high = losses._RANGE[np.dtype(dtype).itemsize]
-    shift = 0.9 * high
-    Z = np.random.default_rng(0).uniform(-3, 0, (6, 40))
-    Z -= np.log(np.exp(Z).sum(1, keepdims=True))
-    Z += shift + np.log1p(40 * shift) - shift / 2 + above  # log s without the first term
-    Z[0] += high + shift - Z[0].max()
-    Z[:, 7] = -3 * high  # unlikely, with most of the weight
-    y, H = np.zeros(6, int), np.full((1, 40), 0.125)
-    H[:, 7] = 100
-    Z, H = Z.astype(dtype), H.astype(dtype)
-    careful.clear()
-    infogain(Z, y, H)
-    assert sum(careful) == (5 if above < 0 else 0)
     check(Z, y, H)
 
 
@@ -215,8 +176,8 @@ def test_rows_that_lose_digits_by_the_shift(dtype, above, careful):
     (np.float32, 125, (31.894739, 31.890608)),
     (np.float32, 189, (63.859097, 63.920383)),
 ])
-def test_two_logits_just_below_half_of_the_shift(dtype, top, near):
-    """Each would be rounded by itself: the difference between them, and so the gradient, loses digits."""
+def test_two_logits_just_below_half_of_the_largest(dtype, top, near):
+    """Less one number for all rows, each would be rounded by itself, and the gradient would lose digits."""
     Z, H = np.full((2, 40), -5, dtype), np.zeros((2, 40), dtype)
     Z[0, 0], Z[1, :2] = top, near
     H[0], H[1, 5] = 1, 1
@@ -250,26 +211,6 @@ def test_a_row_far_below_with_an_unlikely_label(dtype, careful):
         infogain(Z, [0, 2], np.eye(3, dtype=dtype))
         seen.append(sum(careful))
         check(Z, np.array([0, 2]), np.eye(3, dtype=dtype))
-    assert seen[0] == 1 and seen[-1] == 0
-
-
-@dtypes
-def test_a_row_far_below_after_a_large_shift(dtype, careful):
-    """The same in a block that was shifted by so much that half of it is deeper still."""
-    low, high = losses._RANGE[np.dtype(dtype).itemsize]
-    seen = []
-    for depth in around(low, np.float64):
-        Z = np.random.default_rng(0).uniform(-3, 0, (2, 40))
-        Z -= np.log(np.exp(Z).sum(1, keepdims=True))
-        Z += [[high - Z[0].max()], [depth]]
-        Z[:, 7] = 8 * low
-        Z = (Z - 4 * low).astype(dtype)
-        careful.clear()
-        H = np.zeros((1, 40), dtype)
-        H[:, 7] = 1
-        infogain(Z, [0, 0], H)
-        seen.append(sum(careful))
-        check(Z, np.zeros(2, int), H)
     assert seen[0] == 1 and seen[-1] == 0
 
 
@@ -323,6 +264,35 @@ def test_masked_classes_in_confident_rows(dtype, lead):
     wanted = at_label(Z[:, [0, 1, 3]][:1], np.zeros(1, int), np.eye(3, dtype=dtype))
     np.testing.assert_array_max_ulp(found[0][0], wanted[0][0], 2)
     np.testing.assert_array_max_ulp(found[1][0], wanted[1][0], 2)
+
+
+# --------------------------------------------------------------------------- below the smallest normal number
+
+
+@dtypes
+@pytest.mark.parametrize("n", [1, 20])
+def test_both_sides_of_the_smallest_normal_number(dtype, n):
+    """In a mean over n samples: above it the gradient has all of its digits, below it is 0, and no other is touched."""
+    border = losses._FAINT[np.dtype(dtype).itemsize] + np.ceil(np.log(n))
+    depths = np.array(around(border, dtype))
+    Z = np.tile(np.stack([0 * depths, depths, 0 * depths - 40], 1), (max(1, n // 5), 1)).astype(dtype)
+    y, H = np.zeros(len(Z), int), np.eye(3, dtype=dtype)  # rows that the short way is not sure of
+    faint = infogain_grad(Z, y, H, normalization="none" if n == 1 else "valid")[:5, 1]
+    wanted = np.exp(np.float64(depths)) / n
+    assert (faint[:2] == 0).all()
+    np.testing.assert_allclose(faint[-1], wanted[-1], rtol=4 * np.finfo(dtype).eps)
+    check(Z[:5], y[:5], H)
+
+
+@dtypes
+def test_few_gradients_are_subnormal(dtype):
+    """They would be right, but slow: of wide logits, a tenth of the numbers would be."""
+    tiny = np.finfo(dtype).tiny
+    spread = -np.log(tiny) / 3
+    Z = (spread * np.random.default_rng(0).normal(size=(200, 50))).astype(dtype)
+    grad = infogain_grad(Z, np.arange(200) % 50, np.eye(50, dtype=dtype))
+    below = (grad != 0) & (abs(grad) < tiny)
+    assert below.mean() < 0.005 < 0.1 < (grad == 0).mean()
 
 
 # -------------------------------------------------------------------------------------------------- huge weights

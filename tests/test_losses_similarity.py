@@ -495,7 +495,7 @@ def test_another_axis_and_ignored_samples_are_proved(normalization):
         mean = (p * D[label]).sum()
         value += mean / n
         wanted[:, i] = p * (D[label] - mean) / n
-    options = {"axis": 0, "ignore_label": 9, "normalization": normalization}
+    options = {"axis": 0, "ignore_label": 9, "normalization": normalization, "thresholds": (708, -708)}
     prove(expected_distance_value_and_grad, (value, wanted), Z, [1, 9, 0], D, **options)
     prove(expected_distance, value, Z, [1, 9, 0], D, **options)
     prove(expected_distance_grad, wanted, Z, [1, 9, 0], D, **options)

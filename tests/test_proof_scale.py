@@ -12,7 +12,7 @@ from nnnotes.engine.points import Points
 from nnnotes.losses import infogain_grad, infogain_value_and_grad
 from nnnotes.proof import ProofError, Undecided, prove, refute, symbols
 
-CONSTANTS = (0.5, 60, 150, 300, 1e-30, 1e-290)  # what the losses compare with
+CONSTANTS = (0.5, 60, 300, 1e-30, 1e-290, 708, -708)  # what the losses compare with
 BOUND = re.compile(r"up to probability 2\^-(\d+)")
 
 
