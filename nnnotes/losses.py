@@ -269,7 +269,10 @@ def _sweep(
     ones.fill(1)
     faint = _FAINT[dtype.itemsize] + math.ceil(math.log(1 / share))
     wary = wary or (N > 0 and not Z.item(Z[:size].argmax()) < _RANGE[dtype.itemsize][1])
-    sums = share * _sums(H, ones) if size < N and 2 * len(H) <= N else None
+    few = size < N and 2 * len(H) <= N
+    if few:
+        H = share * H
+        sums = _sums(H, ones)
     if 400 < K < 8192:
         # a buffer of less than a row, or NumPy copies what it broadcasts; reset by errstate
         np.setbufsize((K - 1) // 16 * 16)
@@ -277,11 +280,12 @@ def _sweep(
         z, labels = Z[i : i + size], y[i : i + size]
         g = grad[i : i + size] if keep else grad[: len(z)]
         h = H.take(labels, axis=0, out=work[: len(z)], mode="clip")
-        h *= share
+        if not few:
+            h *= share
         if wary:
             losses[i : i + size] = _careful(z, h, g, ones, faint)
         else:
-            r = _sums(h, ones) if sums is None else sums.take(labels)
+            r = sums.take(labels) if few else _sums(h, ones)
             losses[i : i + size], wary = _mended(z, h, r, g, ones, faint)
     return losses, grad
 
