@@ -130,7 +130,7 @@ def naive(Z, y, H):
 def bare_passes(Z, y, H):
     """The six passes over every number that NumPy needs at least, eight with a shift: all else is known beforehand."""
     (N, K), dtype = Z.shape, Z.dtype
-    size = max(1, min(N, (1 << 16) // K))
+    size = max(1, min(N, (1 << 18) // (K * dtype.itemsize)))
     weights, ones = (H / N).astype(dtype), np.ones(K, dtype)
     sums, peaks = weights.sum(1), Z.max(1, keepdims=True)
     far = peaks.max() > (60 if dtype == np.float32 else 300)

@@ -177,7 +177,7 @@ def log_softmax(logits: ArrayLike, *, axis: int = -1) -> np.ndarray:
 # %% ../nbs/03_losses.ipynb #75386fdb
 _RANGE = {4: (-70.0, 60.0), 8: (-600.0, 300.0)}  # bytes of a number: logits with good exponentials
 _LEAST = {4: 1e-30, 8: 1e-290}  # bytes of a number: far above the least normal one
-_BLOCK = 1 << 16  # numbers in a block: logits, exponentials and rows of H stay in the cache together
+_BLOCK = {4: 1 << 16, 8: 1 << 15}  # bytes of a number: numbers in a block, which stays in the cache
 
 
 def _tops(z: np.ndarray) -> np.ndarray:
@@ -263,7 +263,7 @@ def _sweep(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Losses of all rows times their share, and their gradient (if not `keep`, a scratch array)."""
     (N, K), dtype = Z.shape, Z.dtype
-    size = max(1, min(N, _BLOCK // K))
+    size = max(1, min(N, _BLOCK[dtype.itemsize] // K))
     losses, grad = np.empty(N, dtype), np.empty((N if keep else size, K), dtype)
     work, ones = np.empty((size, K), dtype), np.empty(K, dtype)
     ones.fill(1)
@@ -1217,7 +1217,7 @@ def _expected_distance(
     """The expected distance and its gradient."""
     batch = _enter("logits", logits, labels, D, axis, ignore_label, normalization, "D")
     losses, grad = np.empty(len(batch.rows), batch.rows.dtype), np.empty_like(batch.rows)
-    size = max(1, _BLOCK // grad.shape[1])
+    size = max(1, _BLOCK[grad.itemsize] // grad.shape[1])
     for i in range(0, len(grad), size):
         d = batch.H[batch.labels[i : i + size]] / batch.n
         losses[i : i + size] = _average(batch.rows[i : i + size], d, grad[i : i + size])

@@ -164,7 +164,7 @@ def test_border_of_blocks(room, dtype, monkeypatch):
         logits, labels, H = case((7, 5), 1, 3, dtype, scale=scale)
         whole = [infogain_losses(logits, labels, abs(H)), infogain_grad(logits, labels, abs(H))]
         with monkeypatch.context() as patch:
-            patch.setattr(losses, "_BLOCK", room)
+            patch.setattr(losses, "_BLOCK", dict.fromkeys((4, 8), room))
             close(infogain_losses(logits, labels, abs(H)), whole[0], dtype)
             close(infogain_grad(logits, labels, abs(H)), whole[1], dtype)
 
@@ -173,7 +173,7 @@ def test_many_confident_rows_change_the_way_but_not_the_answer(monkeypatch):
     logits, labels, _ = case((40, 5), 1, 5, np.float64)
     logits[np.arange(40), labels] += 12
     whole = infogain_losses(logits, labels, np.eye(5))
-    monkeypatch.setattr(losses, "_BLOCK", 20)
+    monkeypatch.setattr(losses, "_BLOCK", dict.fromkeys((4, 8), 20))
     calls = []
     monkeypatch.setattr(losses, "_direct", lambda *a, f=losses._direct: calls.append(a) or f(*a))
     np.testing.assert_allclose(infogain_losses(logits, labels, np.eye(5)), whole, rtol=1e-14)

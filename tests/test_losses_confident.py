@@ -140,7 +140,7 @@ def test_the_largest_logit_of_the_first_block(dtype, K, monkeypatch, careful):
     """From the border on, all rows of all blocks go the careful way, below it none."""
     border = losses._RANGE[np.dtype(dtype).itemsize][1]
     rng = np.random.default_rng(0)
-    monkeypatch.setattr(losses, "_BLOCK", 3 * K)
+    monkeypatch.setattr(losses, "_BLOCK", dict.fromkeys((4, 8), 3 * K))
     counts = []
     for top in around(border, dtype):
         Z = (top - rng.uniform(0, 0.2, (4, K))).astype(dtype)
@@ -166,7 +166,7 @@ def test_blocks_unlike_the_first(dtype, K, tops, monkeypatch):
     rng = np.random.default_rng(0)
     Z = np.concatenate([top * high + 3 * rng.normal(size=(4, K)) for top in tops]).astype(dtype)
     y, H = rng.integers(0, 3, len(Z)), rng.uniform(0.1, 0.9, (3, K)).astype(dtype)
-    monkeypatch.setattr(losses, "_BLOCK", 4 * K)
+    monkeypatch.setattr(losses, "_BLOCK", dict.fromkeys((4, 8), 4 * K))
     check(Z, y, H)
 
 
@@ -240,7 +240,7 @@ def test_half_of_a_block_done_over(dtype, weak, monkeypatch, careful):
     Z[:weak, 0] = 12
     Z[20:, 1] = 0.5
     y, H = np.zeros(40, int), np.eye(5, dtype=dtype)
-    monkeypatch.setattr(losses, "_BLOCK", 100)
+    monkeypatch.setattr(losses, "_BLOCK", dict.fromkeys((4, 8), 100))
     infogain(Z, y, H)
     assert sum(careful) == (weak if weak <= 10 else weak + 20)
     check(Z, y, H)

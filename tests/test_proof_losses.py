@@ -95,7 +95,7 @@ def test_three_ways_to_add(long, rows, monkeypatch):
 @pytest.mark.parametrize("room", [4, 8])
 def test_blocks_of_the_expected_distance(room, monkeypatch):
     """Of one row and of two; five rows leave a remainder."""
-    monkeypatch.setattr(losses, "_BLOCK", room)
+    monkeypatch.setattr(losses, "_BLOCK", dict.fromkeys((4, 8), room))
     logits, distances, labels = symbols("z", 5, 4), symbols("d", 2, 4), [1, 0, 0, 1, 0]
     value, grad = 0, []
     for z, label in zip(logits, labels, strict=True):
