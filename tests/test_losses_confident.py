@@ -286,7 +286,7 @@ def test_both_sides_of_the_smallest_normal_number(dtype, n):
 
 @dtypes
 def test_few_gradients_are_subnormal(dtype):
-    """They would be right, but slow: of wide logits, a tenth of the numbers would be."""
+    """They would be right, but slow."""
     tiny = np.finfo(dtype).tiny
     spread = -np.log(tiny) / 3
     Z = (spread * np.random.default_rng(0).normal(size=(200, 50))).astype(dtype)
