@@ -474,8 +474,9 @@ def infogain_value_and_grad(
     .. math:: L = -\\sum_j h_j \\log p_j = r \\log \\sum_c e^{z_c} - \\sum_j h_j z_j, \\qquad
               \\partial L / \\partial z_k = r p_k - h_k
 
-    Proved for this function at (N, M, K) = (2, 3, 5) and (5, 2, 4): with and without shift, every
-    position of the largest logit, rows done over, blocks of one row and of two.
+    A class for which :math:`e^{z_k - \\max_c z_c}`, divided like the losses, is below the smallest normal
+    number may count as impossible. Proved for this function at (N, M, K) = (2, 3, 5) and (5, 2, 4): with
+    and without shift, every position of the largest logit, rows done over, blocks of one row and of two.
 
     References
     ----------
@@ -1281,8 +1282,9 @@ def expected_distance_value_and_grad(
     .. math:: E = \\sum_j p_j d_j, \\qquad \\partial E / \\partial z_k = p_k (d_k - E)
 
     It is the Wasserstein distance from p to the label. It is not convex, and flat where a class is
-    certain, the right or a wrong one. Proved for this function at (N, M, K) = (2, 3, 5) and (3, 2, 4),
-    every position of the largest logit, with the mean and with the sum.
+    certain, the right or a wrong one. Probabilities below the smallest normal number may count as 0.
+    Proved for this function at (N, M, K) = (2, 3, 5) and (3, 2, 4), every position of the largest logit,
+    with the mean and with the sum.
 
     Examples
     --------
