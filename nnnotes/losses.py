@@ -381,9 +381,9 @@ def _explain(batch: _Batch) -> None:
     """Raise if bad input is the reason why losses are not finite."""
     _refuse(batch.values, batch.axis, batch.skip)
     H = _used(batch)
-    overflown = np.flatnonzero(~np.isfinite(np.dot(H / batch.n, np.ones(H.shape[1], H.dtype))))
+    overflown = np.flatnonzero(~np.isfinite(np.dot(abs(H) / batch.n, np.ones(H.shape[1], H.dtype))))
     if len(overflown):
-        wanted = f"rows that do not overflow when they are added up in {H.dtype}"
+        wanted = f"rows whose absolute values have a finite sum in {H.dtype}"
         raise expected("H", wanted, f"the row {H[overflown[0]]}")
 
 # %% ../nbs/03_losses.ipynb #7a10c0d4
@@ -462,8 +462,9 @@ def infogain_value_and_grad(
     ------
     ValueError
         Shapes that do not match, labels out of range, an unknown normalization; logits that are NaN,
-        +inf, or only -inf along `axis`; weights that are not finite, in a row that is used, or whose sum
-        is not; weights of both signs where logits are -inf, or infinite losses of both signs.
+        +inf, or only -inf along `axis`; weights that are not finite, in a row that is used, or whose
+        absolute values have no finite sum; weights of both signs where logits are -inf, or infinite losses
+        of both signs.
     TypeError
         Arguments that are not numbers, labels or an `ignore_label` that are not integers, masked arrays.
 
@@ -474,8 +475,8 @@ def infogain_value_and_grad(
     .. math:: L = -\\sum_j h_j \\log p_j = r \\log \\sum_c e^{z_c} - \\sum_j h_j z_j, \\qquad
               \\partial L / \\partial z_k = r p_k - h_k
 
-    A class for which :math:`e^{z_k - \\max_c z_c}`, divided like the losses, is below the smallest normal
-    number may count as impossible. Proved for this function at (N, M, K) = (2, 3, 5) and (5, 2, 4): with
+    A class for which :math:`e^{z_k - \\max_c z_c}`, divided like the losses, is below 4 times the smallest
+    normal number may count as impossible. Proved for this function at (N, M, K) = (2, 3, 5) and (5, 2, 4): with
     and without shift, every position of the largest logit, rows done over, blocks of one row and of two.
 
     References

@@ -470,7 +470,7 @@ BAD = [
     (ValueError, "H: expected finite numbers, got inf at [0, 0]", X, Y, np.diag([INF, 1, 1]), {}),
     (
         ValueError,
-        "H: expected rows that do not overflow when they are added up in float64, got the row [1.7e+308 1.7e+308",
+        "H: expected rows whose absolute values have a finite sum in float64, got the row [1.7e+308 1.7e+308",
         X,
         Y,
         np.full((3, 3), 1.7e308),
@@ -478,10 +478,18 @@ BAD = [
     ),
     (
         ValueError,
-        "H: expected rows that do not overflow when they are added up in float64, got the row [ 1.e+308  1.e+308 -1.e",
+        "H: expected rows whose absolute values have a finite sum in float64, got the row [ 1.e+308  1.e+308 -1.e",
         X[:1],
         Y[:1],
         [[1e308, 1e308, -1e308]],
+        {},
+    ),
+    (
+        ValueError,
+        "H: expected rows whose absolute values have a finite sum in float64, got the row [-1.7e+308",
+        [[0, -1, -200]],
+        Y[:1],
+        [[-1.7e308, 1.7e308, 1.7e308]],
         {},
     ),
     (TypeError, "labels: expected a plain array, got a masked array", X, np.ma.masked_array(Y, [0, 1]), I3, {}),
