@@ -360,9 +360,9 @@ def time_bars(times):
 def accuracy_bars(found):
     for dtype, (spreads, doubts) in found.items():
         worst = max(np.max(row["ours"]) for row in spreads.values())
-        yield bar(f"loss and gradient within 3 eps, {dtype.__name__}", worst, worst <= 3, " eps")
+        yield bar(f"loss and gradient within 3 eps, {dtype.__name__}, these rows", worst, worst <= 3, " eps")
         worst = max(np.max(row["ours"]) for row in doubts.values()) / np.finfo(dtype).eps
-        yield bar(f"confident rows within 64 eps, {dtype.__name__}", worst, worst <= 64, " eps")
+        yield bar(f"confident rows within 64 eps, {dtype.__name__}, these rows", worst, worst <= 64, " eps")
 
 
 def setting(rounds):

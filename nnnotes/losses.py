@@ -274,7 +274,6 @@ def _sweep(
         H = share * H
         sums = _sums(H, ones)
     if 400 < K < 8192:
-        # a buffer of less than a row, or NumPy copies what it broadcasts; reset by errstate
         np.setbufsize((K - 1) // 16 * 16)
     for i in range(0, N, size):
         z, labels = Z[i : i + size], y[i : i + size]
@@ -453,8 +452,8 @@ def infogain_value_and_grad(
     Returns
     -------
     value : float of the dtype of `logits`
-        The loss. It is inf where a class that is masked out has a positive weight, and where the loss,
-        or a term that is added up for it, is beyond the largest number.
+        The loss. It is inf where a class that is masked out has a positive weight (-inf: a negative one),
+        and where the loss, or a term that is added up for it, is beyond the largest number.
     grad : ndarray, shape and dtype of `logits`
         Its gradient with respect to the logits.
 
@@ -463,8 +462,8 @@ def infogain_value_and_grad(
     ValueError
         Shapes that do not match, labels out of range, an unknown normalization; logits that are NaN,
         +inf, or only -inf along `axis`; weights that are not finite, in a row that is used, or whose
-        absolute values have no finite sum; weights of both signs where logits are -inf, or infinite losses
-        of both signs.
+        absolute values have no finite sum; weights of both signs on classes that are masked out, or infinite
+        losses of both signs.
     TypeError
         Arguments that are not numbers, labels or an `ignore_label` that are not integers, masked arrays.
 
@@ -574,8 +573,8 @@ def infogain(
     Returns
     -------
     float of the dtype of `logits`
-        inf where a class that is masked out has a positive weight, or a term is beyond the largest
-        number.
+        inf where a class that is masked out has a positive weight (-inf: a negative one), or a term is
+        beyond the largest number.
 
     Raises
     ------
@@ -872,7 +871,8 @@ def label_smoothing_matrix(
     .. math:: H_{yj} = ((1 - \\varepsilon)\\, \\delta_{yj} + \\varepsilon / K)\\, w_j
 
     as PyTorch's ``cross_entropy(weight=w, label_smoothing=epsilon)``, whose mean divides by the sum of
-    the labels' weights. Proved at K = 3 and 4.
+    the labels' weights. All classes have a part in the loss: where one is masked out by a logit of -inf,
+    the loss is inf. Proved at K = 3 and 4.
 
     References
     ----------
