@@ -1,4 +1,5 @@
 """Every notebook runs from top to bottom, and shows what it stores. Each is executed once, two at a time."""
+import ast
 import re
 import struct
 from base64 import b64decode
@@ -8,6 +9,8 @@ import nbformat
 import pytest
 from conftest import ROOT
 from notebooks import NotebookFailed, execute, notebooks
+
+NUMERIC = ("00_notation", "02_activations", "03_losses")
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +48,26 @@ def seen(kind, content):
     if kind == "image/svg+xml":
         return re.findall(r'\b(?:width|height|viewBox)="[^"]*"', re.search("<svg[^>]*>", content)[0])
     return re.sub(r" at 0x[0-9a-fA-F]+", "", content) if isinstance(content, str) else content
+
+
+def shipped(notebook, module):
+    """The notebook with each exported definition replaced by an import of the object that ships."""
+    for cell in notebook.cells:
+        cell.source = cell.source.replace('"__main__.', f'"{module}.')
+        if cell.source.startswith("#| export\n"):
+            parts = ast.parse(cell.source).body
+            names = [part.name for part in parts if isinstance(part, (ast.FunctionDef, ast.ClassDef))]
+            names += [name.id for part in parts if isinstance(part, ast.Assign) for name in part.targets]
+            if names:
+                cell.source = f"from {module} import {', '.join(names)}"
+    return notebook
+
+
+@pytest.mark.parametrize("path", notebooks(NUMERIC), ids=lambda path: path.stem)
+def test_the_objects_that_ship_pass_every_check_of_their_chapter(path):
+    notebook = nbformat.read(path, as_version=4)
+    (name,) = re.findall(r"^#\| default_exp (.+)$", notebook.cells[0].source, re.M)
+    try:
+        execute(path, shipped(notebook, f"nnnotes.{name}"))
+    except NotebookFailed as failure:
+        pytest.fail(str(failure), pytrace=False)

@@ -35,9 +35,9 @@ def notebooks(names=()):
     return chosen
 
 
-def execute(path):
-    """The notebook at `path`, executed from top to bottom in a kernel of its own; the file stays as it is."""
-    notebook = nbformat.read(path, as_version=4)
+def execute(path, notebook=None):
+    """The notebook at `path`, or one in its place, run from top to bottom in a kernel of its own; the file stays."""
+    notebook = notebook or nbformat.read(path, as_version=4)
     client = NotebookClient(notebook, timeout=TIMEOUT, kernel_name="python3", config=ENCRYPTED)
     with tempfile.TemporaryDirectory() as profile:
         environment = {**os.environ, "IPYTHONDIR": profile}  # a user's own start-up files stay out
