@@ -1,4 +1,4 @@
-"""What tests share: `peer("torch")` for a library that we compare with, a browser, JupyterLab in it, and `ROOT`."""
+"""What tests share: `peer("torch")` for a library that we compare with, a browser, JupyterLab in it, numbers."""
 import contextlib
 import importlib
 import os
@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+THRESHOLDS = [0.5, -0.5, -70, 60, -600, 300, 1e-30, 1e-290]  # what the losses compare with, and, for up to 7 samples:
+THRESHOLDS += [sign * (low - up) for sign in (1, -1) for low in (87, 708) for up in range(3)]
 SHOTS = ROOT / "build" / "screenshots"  # to be looked at; git ignores them
 sys.path[:0] = [str(ROOT), str(ROOT / "tools")]  # make.py and tools/*.py are checked as they stand
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")

@@ -6,13 +6,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import sympy as sp
+from conftest import THRESHOLDS
 
 from nnnotes import proof
 from nnnotes.engine.points import Points
 from nnnotes.losses import infogain_grad, infogain_value_and_grad
 from nnnotes.proof import ProofError, Undecided, prove, refute, symbols
 
-CONSTANTS = (0.5, 60, 300, 1e-30, 1e-290, 708, -708)  # what the losses compare with
 BOUND = re.compile(r"up to probability 2\^-(\d+)")
 
 
@@ -43,7 +43,7 @@ def test_infogain_at_128_classes(height):
     point = {"z": draw.normal(size=(1, 128)).round(3), "h": draw.uniform(0.5, 2, (2, 128)).round(3)}
     point["z"][0, 77] += height
     point = {name: values.astype(np.float32) for name, values in point.items()}
-    report = prove(infogain_value_and_grad, (loss, gradient), Z, label, H, point=point, thresholds=CONSTANTS)
+    report = prove(infogain_value_and_grad, (loss, gradient), Z, label, H, point=point, thresholds=THRESHOLDS)
     assert bits(report) > 300 and report.sizes == {"z": (1, 128), "h": (2, 128)}
     assert re.search(rf"^ +decision +{re.escape(report.certainty)}$", repr(report), re.M)
     assert f"- decision: {report.certainty}" in report._repr_markdown_()
@@ -53,7 +53,7 @@ def test_wrong_label_at_48_classes():
     Z, H = symbols("z", 1, 48), symbols("h", 2, 48)
     _, gradient = infogain_formulas(Z, [1], H)
     point = {"h": np.linspace(0.5, 2, 96, dtype=np.float32).reshape(2, 48)}
-    error = refute(infogain_grad, gradient, Z, [0], H, point=point, thresholds=CONSTANTS, engine="points")
+    error = refute(infogain_grad, gradient, Z, [0], H, point=point, thresholds=THRESHOLDS, engine="points")
     assert isinstance(error, ProofError) and error.reason.startswith("infogain_grad is not the formula: result[0, ")
 
 
