@@ -186,13 +186,19 @@ def _tops(z: np.ndarray) -> np.ndarray:
 
 # %% ../nbs/03_losses.ipynb #7a10c0df
 _LONG = (512, 4096)  # bytes in a row
+_GROUP = {4: 1, 8: 32}  # bytes of a number: numbers that are added side by side
 
 
 def _sums(rows: np.ndarray, ones: np.ndarray) -> np.ndarray:
     """The sum of each row, the more carefully the longer it is."""
     if ones.nbytes < _LONG[0]:
         return rows.dot(ones)
-    return np.vecdot(rows, ones) if ones.nbytes < _LONG[1] else rows.sum(1)
+    if ones.nbytes >= _LONG[1]:
+        return rows.sum(1)
+    rest = len(ones) % _GROUP[ones.itemsize]
+    if rest < 8:
+        return np.vecdot(rows, ones)
+    return np.vecdot(rows[:, :-rest], ones[:-rest]) + rows[:, -rest:].dot(ones[-rest:])
 
 # %% ../nbs/03_losses.ipynb #0897ec96
 def _direct(

@@ -2,13 +2,12 @@
 import numpy as np
 import pytest
 import sympy as sp
+from conftest import THRESHOLDS
 
 from nnnotes import losses
 from nnnotes.losses import expected_distance_value_and_grad, infogain_value_and_grad
 from nnnotes.proof import prove, symbols
 
-CONSTANTS = [0.5, -0.5, -70, 60, -600, 300, 1e-30, 1e-290]  # what the losses compare with
-CONSTANTS += [sign * (low - up) for sign in (1, -1) for low in (87, 708) for up in range(3)]
 Z, W, LABELS = symbols("z", 2, 5), symbols("h", 3, 5), [2, 0]
 EVEN = np.arange(10.0, 25).reshape(3, 5)
 
@@ -38,7 +37,7 @@ def done_over(point):
     return sum(rows)
 
 
-def infogain_is_proved(point, thresholds=CONSTANTS):
+def infogain_is_proved(point, thresholds=THRESHOLDS):
     value, grad = 0, []
     for z, label in zip(Z, LABELS, strict=True):
         h, s = W[label], sum(map(sp.exp, z))
@@ -75,7 +74,7 @@ def test_weights_too_small(monkeypatch):
     monkeypatch.setitem(losses._LEAST, 4, 4)
     point = {"z": peaked(3), "h": EVEN}
     assert done_over(point)
-    infogain_is_proved(point, [4, *CONSTANTS])
+    infogain_is_proved(point, [4, *THRESHOLDS])
 
 
 @pytest.mark.parametrize("rows", [[0], [1], [0, 1]])
@@ -92,6 +91,22 @@ def test_three_ways_to_add(long, rows, monkeypatch):
     infogain_is_proved({"z": peaked(9), "h": certain(rows)})
 
 
+def test_groups_and_the_rest_of_a_row(monkeypatch):
+    """The fourth way: rows of 17 in groups of 9, and 8 that are left."""
+    monkeypatch.setattr(losses, "_LONG", (8, 4096))
+    monkeypatch.setattr(losses, "_GROUP", {4: 9, 8: 9})
+    rows = symbols("x", 2, 17)
+
+    def sums(rows):
+        ones = np.empty(17, rows.dtype)
+        ones.fill(1)
+        return losses._sums(rows, ones)
+
+    prove(sums, rows.sum(1), rows)
+    monkeypatch.setattr(losses, "_GROUP", {4: 10, 8: 10})
+    prove(sums, rows.sum(1), rows)
+
+
 @pytest.mark.parametrize("room", [4, 8])
 def test_blocks_of_the_expected_distance(room, monkeypatch):
     """Of one row and of two; five rows leave a remainder."""
@@ -103,4 +118,4 @@ def test_blocks_of_the_expected_distance(room, monkeypatch):
         mean = sum(d[k] * sp.exp(z[k]) for k in range(4)) / s
         value += mean / 5
         grad.append([sp.exp(z[k]) / s * (d[k] - mean) / 5 for k in range(4)])
-    prove(expected_distance_value_and_grad, (value, grad), logits, labels, distances, thresholds=CONSTANTS)
+    prove(expected_distance_value_and_grad, (value, grad), logits, labels, distances, thresholds=THRESHOLDS)
