@@ -54,6 +54,7 @@ FLOATS = (np.float32, np.float64)
 SPREADS = (1, 30)  # standard deviation of the logits
 ACCURACY_SPREADS = (1, 3, 10, 30, 100, 1e3, 1e4, 1e5)
 DOUBTS = (1e-3, 1e-6, 1e-9, 1e-15, 1e-30)  # 1 - p of confident rows
+MANY = ((16384, 10), (16384, 127), (4096, 511), (4096, 1000))  # rows that 80-bit floats can judge, and classes
 SECONDS = 0.005  # of CPU at least for each turn
 
 torch.set_num_threads(1)
@@ -220,6 +221,23 @@ def cpu_times(steps, rounds):
     return times
 
 
+def subnormal_costs(rounds):
+    """How many exponentials of wide float32 logits are subnormal, and how much longer it takes to make and add them."""
+    Z, ones = batch(65, 1000, 30, np.float32)[0], np.ones(1000, np.float32)
+    X = Z - Z.max(1, keepdims=True)
+    tiny = np.finfo(np.float32).tiny
+    with np.errstate(all="ignore"):
+        kept = np.where(np.exp(X) < tiny, -np.inf, X)
+        slow, fast, out = np.exp(X), np.exp(kept), np.empty_like(X)
+        times = cpu_times({
+            "exp": lambda: np.exp(kept, out=out), "exp, subnormal": lambda: np.exp(X, out=out),
+            "sum": lambda: np.vecdot(fast, ones), "sum, subnormal": lambda: np.vecdot(slow, ones),
+        }, rounds)  # fmt: skip
+    median = {name: statistics.median(values) for name, values in times.items()}
+    share = float(((slow > 0) & (slow < tiny)).mean())
+    return share, *(median[f"{name}, subnormal"] / median[name] for name in ("exp", "sum"))
+
+
 def measure(shape, dtype, spread, rounds):
     """Our median CPU time, and for each peer the median of its time over ours in the same round."""
     arguments = batch(*shape, spread, dtype)
@@ -274,6 +292,20 @@ def confident_rows(doubt, dtype, K=10):
     return Z, np.zeros(8, int), np.eye(K, dtype=dtype)
 
 
+def many_rows(dtype):
+    """Largest errors of the gradient in many rows, deviation 10, in eps of the row sum; none without 80-bit floats."""
+    found, eps = {}, np.finfo(dtype).eps
+    for N, K in MANY if np.finfo(np.longdouble).eps < 2e-19 else ():
+        Z, y, H = batch(N, K, 10, dtype, seed=1)
+        X, h = Z.astype(np.longdouble), H[y].astype(np.longdouble)
+        P, r = np.exp(X - X.max(1, keepdims=True)), h.sum(1, keepdims=True)
+        true = r * P / P.sum(1, keepdims=True) - h
+        grads = {name: np.asarray(make(Z, y, H)()[1]) for name, make in JUDGED.items()}  # of a mean; N is a power of 2
+        found[N, K] = {name: float((abs(N * grad.astype(np.longdouble) - true) / r).max() / eps)
+                       for name, grad in grads.items()}
+    return found
+
+
 JUDGED = {"ours": ours, "PyTorch": pytorch, "JAX": jax_jit, "SciPy": with_scipy, "naive NumPy": naive}
 
 
@@ -287,7 +319,7 @@ def accuracy(dtype):
     for doubt in DOUBTS:
         case = confident_rows(doubt, dtype)
         doubts[doubt] = {name: errors(make, *case, confident=True) for name, make in JUDGED.items()}
-    return spreads, doubts
+    return spreads, doubts, many_rows(dtype)
 
 
 # ------------------------------------------------------------------------------------------------------- the tables
@@ -318,7 +350,7 @@ def pair_text(pair):
 
 def accuracy_tables(found):
     parts = []
-    for dtype, (spreads, doubts) in found.items():
+    for dtype, (spreads, doubts, many) in found.items():
         title = f"**{dtype.__name__}, standard deviation of the logits**, loss / gradient in eps"
         rows = [[f"{spread:g}", *map(pair_text, row.values())] for spread, row in spreads.items()]
         parts += [title, table(["", *JUDGED], rows)]
@@ -326,6 +358,9 @@ def accuracy_tables(found):
                  "relative error of the loss / of the gradient at the label")
         rows = [[f"{doubt:g}", *map(pair_text, row.values())] for doubt, row in doubts.items()]
         parts += [title, table(["x", *JUDGED], rows)]
+        title = f"**{dtype.__name__}, many rows**, gradient in eps, deviation 10, judged with 80-bit floats"
+        rows = [[f"{N:,} of {K} classes", *(f"{x:.2g}" for x in row.values())] for (N, K), row in many.items()]
+        parts += [title, table(["", *JUDGED], rows)] if many else []
     return "\n\n".join(parts)
 
 
@@ -358,11 +393,11 @@ def time_bars(times):
 
 
 def accuracy_bars(found):
-    for dtype, (spreads, doubts) in found.items():
-        worst = max(np.max(row["ours"]) for row in spreads.values())
-        yield bar(f"loss and gradient within 3 eps, {dtype.__name__}, these rows", worst, worst <= 3, " eps")
+    for dtype, (spreads, doubts, many) in found.items():
+        worst = max(np.max(row["ours"]) for row in (*spreads.values(), *many.values()))
+        yield bar(f"loss and gradient within 3 eps, {dtype.__name__}", worst, worst <= 3, " eps")
         worst = max(np.max(row["ours"]) for row in doubts.values()) / np.finfo(dtype).eps
-        yield bar(f"confident rows within 64 eps, {dtype.__name__}, these rows", worst, worst <= 64, " eps")
+        yield bar(f"confident rows within 64 eps, {dtype.__name__}", worst, worst <= 64, " eps")
 
 
 def setting(rounds):
@@ -378,7 +413,14 @@ def setting(rounds):
     )
 
 
-def report(times, found, rounds):
+def subnormal_text(share, exp, total):
+    return (
+        f"Of float32 logits with deviation 30 and 1000 classes, {share:.0%} of the exponentials are subnormal. "
+        f"With them `np.exp` takes {exp:.1f} times as long as where they are 0, and their sum {total:.1f} times."
+    )
+
+
+def report(times, found, subnormal, rounds):
     """The tables of what has been measured."""
     bars = [*time_bars(times), *accuracy_bars(found)]
     parts = [f"Measured on: {setting(rounds)}"]
@@ -386,6 +428,7 @@ def report(times, found, rounds):
     parts += ["### Accuracy", accuracy_tables(found)] if found else []
     parts += ["### CPU time", "Ours in microseconds; the others as multiples of ours in the same round: above 1, "
               "we are faster.", time_tables(times)] if times else []
+    parts += [subnormal_text(*subnormal)] if subnormal else []
     return "\n\n".join(parts)
 
 
@@ -396,7 +439,7 @@ def write(text):
 
 
 def main(rounds):
-    times, found, complete = {}, {}, False
+    times, found, subnormal, complete = {}, {}, (), False
     if not COMPILER:
         print("no C++ compiler (g++ or clang++, or CXX): torch.compile is left out")
     try:
@@ -409,10 +452,11 @@ def main(rounds):
                     times[shape, dtype, spread] = own, ratios = measure(shape, dtype, spread, rounds)
                     line = ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
                     print(f"{shape} {dtype.__name__} {spread:2}: {own * 1e6:9.0f} µs; {line}", flush=True)
+        subnormal = subnormal_costs(rounds)
         complete = True
     except KeyboardInterrupt:
         print(f"interrupted; what is done follows, {README.relative_to(ROOT)} is left as it was\n")
-    text = report(times, found, rounds)
+    text = report(times, found, subnormal, rounds)
     print(text)
     if complete:
         write(text)
