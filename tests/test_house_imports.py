@@ -20,6 +20,7 @@ ALLOWED = {  # what a module may import beside these and its siblings: each libr
     "widgets": {"ipywidgets", "anywidget", "traitlets"},
     "interop": {"torch", "jax"},
 }
+SHARED = {"engine": 0.4, "appendix": 0.6}  # floors of many modules, which may import each other, but not in a circle
 FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts): path.read_text(encoding="utf-8")
     for path in sorted((ROOT / "nnnotes").rglob("*.py"))
@@ -39,17 +40,28 @@ def imported(module):
 
 
 def floor(module):
-    """The number of the notebook that exports a module; the engine lies between 00 and 01."""
+    """The number of the notebook that exports a module; the engine and the appendices lie between 00 and 01."""
     notebook = re.search(r"File to edit: \S*nbs/(\S+)\.ipynb", FILES[module])[1]
-    return 0.5 if notebook.startswith("engine/") else int(notebook[:2])
+    folder = notebook.rpartition("/")[0]
+    return SHARED[folder] if folder else int(notebook[:2])
+
+
+def may_import(module, other):
+    """Whether a module may import another one of the project."""
+    return floor(other) < floor(module) or floor(other) == floor(module) in SHARED.values()
 
 
 @pytest.mark.parametrize("module", FILES)
 def test_imports_lower_floors_only(module):
     siblings = [name for name in imported(module) if name.startswith("nnnotes")]
     assert [name for name in siblings if name not in FILES] == []
-    inside = [name for name in siblings if floor(name) == floor(module) == 0.5]
-    assert [name for name in siblings if floor(name) >= floor(module) and name not in inside] == []
+    assert [name for name in siblings if not may_import(module, name)] == []
+
+
+def test_what_an_appendix_exports_is_imported():
+    """By the chapter that it stands below, or by another appendix: nobody else may use a private module."""
+    used = {name for module in FILES for name in imported(module)}
+    assert [module for module in FILES if floor(module) == SHARED["appendix"] and module not in used] == []
 
 
 def test_no_cycles():

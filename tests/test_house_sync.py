@@ -1,10 +1,14 @@
 """What is generated equals its source; notebooks are clean; the linter and the type checker are content."""
 import configparser
+import re
 import subprocess
 import sys
 
+import nbformat
+import notebooks
 import pytest
 from conftest import ROOT
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 from packaging.requirements import Requirement
 from readme import README, readme_files
 
@@ -35,6 +39,27 @@ def test_package_is_what_the_notebooks_export(exported):
 
 def test_notebooks_are_clean(exported):
     assert changed(exported, "nbs") == [], "run: python make.py export"
+
+
+def prints_formulas(folder, name, said):
+    """A notebook whose stored output is a formula, printed in the name of the notebook `said`."""
+    text = f"```javascript\n// Printed by SymPy in nbs/{said}.ipynb. Do not edit.\n\nexport {name}\n```"
+    cell = new_code_cell(outputs=[new_output("display_data", {"text/markdown": text})])
+    path = folder / f"nbs/{name}.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(new_notebook(cells=[cell]), path)
+
+
+def test_formulas_of_chapters_and_appendices_reach_the_browser(monkeypatch, tmp_path):
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
+    monkeypatch.setattr(notebooks, "FORMULAS", tmp_path / "formulas.js")
+    for name in ("03_losses", "appendix/fast_losses", "engine/javascript"):
+        prints_formulas(tmp_path, name, said=name)
+    notebooks.write_formulas()
+    assert re.findall("^export (.+)", notebooks.FORMULAS.read_text(), re.M) == ["03_losses", "appendix/fast_losses"]
+    prints_formulas(tmp_path, "appendix/fast_losses", said="fast_losses")
+    with pytest.raises(SystemExit, match="nbs/appendix/fast_losses.ipynb prints formulas in the name of another"):
+        notebooks.write_formulas()
 
 
 def test_readme_is_what_the_index_makes():

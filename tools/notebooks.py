@@ -76,13 +76,16 @@ def refresh(path):
 
 
 def write_formulas():
-    """Collect what the chapters print for the browser, from their stored outputs."""
+    """Collect what chapters and appendices print for the browser, from their stored outputs."""
     printed = []
-    for path in sorted((ROOT / "nbs").glob("[0-9]*.ipynb")):
+    for path in sorted([*(ROOT / "nbs").glob("[0-9]*.ipynb"), *(ROOT / "nbs/appendix").glob("*.ipynb")]):
+        name = path.relative_to(ROOT).as_posix()
         cells = nbformat.read(path, as_version=4).cells
         data = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
         texts = [kinds["text/markdown"] for kinds in data if "text/markdown" in kinds]
-        fences = [text for text in texts if text.startswith(f"```javascript\n// Printed by SymPy in nbs/{path.name}.")]
+        fences = [text for text in texts if text.startswith("```javascript\n// Printed by SymPy in ")]
+        if [text for text in fences if not text.startswith(f"```javascript\n// Printed by SymPy in {name}.")]:
+            sys.exit(f"{name} prints formulas in the name of another notebook: pass its own to `module`.")
         printed += [text.removeprefix("```javascript\n").removesuffix("```") for text in fences]
     FORMULAS.write_text("\n".join(printed), encoding="utf-8")
 
