@@ -63,9 +63,9 @@ def browser():
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def copy(tmp_path_factory):
-    """A copy of the project that a test may write to."""
+    """A copy of the project that the tests of a file may write to."""
     folder = tmp_path_factory.mktemp("copy") / "nnnotes"
     left_out = (".*", "__pycache__", "*.egg-info", "build", "dist", "node_modules")
     shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*left_out))

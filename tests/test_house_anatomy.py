@@ -3,13 +3,12 @@ import ast
 import json
 import re
 
-import nbformat
 import pytest
 from conftest import ROOT
-from notebooks import notebooks
+from notebooks import notebooks, read
 
 NAMES = {path.relative_to(ROOT / "nbs").with_suffix("").as_posix(): path for path in notebooks()}
-CELLS = {name: nbformat.read(path, as_version=4).cells for name, path in NAMES.items()}
+CELLS = {name: read(path).cells for name, path in NAMES.items()}
 CODE = {name: [cell for cell in cells if cell.cell_type == "code"] for name, cells in CELLS.items()}
 FIRST = {name: re.match(r"#\| default_exp (\S+)$", cells[0].source) for name, cells in CODE.items()}
 MODULES = {name: match[1] for name, match in FIRST.items() if match}

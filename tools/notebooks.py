@@ -22,7 +22,7 @@ FORMULAS = ROOT / "nnnotes/static/formulas.js"
 
 
 class NotebookFailed(Exception):
-    """A cell of a notebook failed; the message says which notebook, which cell, and shows the traceback."""
+    """A notebook cannot be read, or a cell of it failed; the message says which, and what was wrong."""
 
 
 def notebooks(names=()):
@@ -35,9 +35,31 @@ def notebooks(names=()):
     return chosen
 
 
+def read(path):
+    """The notebook at `path`; where that is none, say what to do, since a merge may have left it so."""
+    name, text = path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8", errors="replace")
+    marker = re.search(r"^\W*(<{7}|>{7}) ", text, re.M)
+    if marker:
+        line = text.count("\n", 0, marker.start(1)) + 1
+        raise NotebookFailed(
+            f"{name}, line {line}: a merge left conflict markers ({marker[1]}). Take one side (git checkout --ours "
+            f"{name}, or --theirs) or edit the file as text, then run the same command again."
+        )
+    try:
+        notebook = nbformat.reads(text, as_version=4)
+        nbformat.validate(notebook)
+    except Exception as error:  # nbformat raises many kinds
+        why = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+        raise NotebookFailed(
+            f"{name} is no valid notebook ({why}). Mend it, or go back to the last commit (git restore {name}), then "
+            "run the same command again."
+        ) from None
+    return notebook
+
+
 def execute(path, notebook=None):
     """The notebook at `path`, or one in its place, run from top to bottom in a kernel of its own; the file stays."""
-    notebook = notebook or nbformat.read(path, as_version=4)
+    notebook = notebook or read(path)
     client = NotebookClient(notebook, timeout=TIMEOUT, kernel_name="python3", config=ENCRYPTED)
     with tempfile.TemporaryDirectory() as profile:
         environment = {**os.environ, "IPYTHONDIR": profile}  # a user's own start-up files stay out
@@ -80,7 +102,7 @@ def write_formulas():
     printed = []
     for path in sorted([*(ROOT / "nbs").glob("[0-9]*.ipynb"), *(ROOT / "nbs/appendix").glob("*.ipynb")]):
         name = path.relative_to(ROOT).as_posix()
-        cells = nbformat.read(path, as_version=4).cells
+        cells = read(path).cells
         data = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
         texts = [kinds["text/markdown"] for kinds in data if "text/markdown" in kinds]
         fences = [text for text in texts if text.startswith("```javascript\n// Printed by SymPy in ")]
@@ -93,7 +115,7 @@ def write_formulas():
 def run_once(path):
     """Execute a notebook, unless its code ran here before with the same package and versions."""
     package = [module.read_text(encoding="utf-8") for module in sorted((ROOT / "nnnotes").rglob("*.py"))]
-    code = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    code = [cell.source for cell in read(path).cells if cell.cell_type == "code"]
     versions = (ROOT / "constraints.txt").read_text(encoding="utf-8")
     mark = hashlib.sha256(json.dumps([path.name, versions, package, code]).encode()).hexdigest()
     if RAN.exists() and mark in RAN.read_text(encoding="utf-8"):
@@ -125,6 +147,8 @@ def export():
     from nbdev.clean import nbdev_clean
     from nbdev.doclinks import nbdev_export
 
+    for path in notebooks():
+        read(path)  # nothing is written where one of them is broken
     nbdev_export()
     nbdev_clean()
     write_formulas()
@@ -146,4 +170,7 @@ def main(verb, *names):
 
 
 if __name__ == "__main__":
-    sys.exit(bool(main(*sys.argv[1:])))
+    try:
+        sys.exit(bool(main(*sys.argv[1:])))
+    except NotebookFailed as failure:
+        sys.exit(str(failure))
