@@ -5,15 +5,17 @@
 # %% ../nbs/00_notation.ipynb #8dfd1c00
 from __future__ import annotations
 
-from dataclasses import dataclass
-from fractions import Fraction
+import sys
+from collections.abc import Sequence
+from numbers import Rational
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
 # %% auto #0
-__all__ = ['FLOATS', 'COMPLEX', 'PACKAGES', 'expected', 'is_exact', 'as_array', 'as_numbers', 'offender', 'no_nan', 'finite',
-           'Interval', 'within', 'positive', 'normal', 'together', 'as_labels', 'as_integer', 'as_axis', 'one_of',
-           'missing_extra']
+__all__ = ['FLOATS', 'COMPLEX', 'WAYS', 'PACKAGES', 'expected', 'is_exact', 'is_masked', 'kind_of', 'advice', 'from_objects',
+           'as_array', 'as_numbers', 'offender', 'no_nan', 'finite', 'Interval', 'within', 'positive', 'normal',
+           'together', 'as_labels', 'as_float_type', 'as_integer', 'as_axis', 'one_of', 'missing_extra']
 
 # %% ../nbs/00_notation.ipynb #fa73038c
 def expected(name: str, what: str, got: object) -> ValueError:
@@ -29,31 +31,75 @@ def is_exact(array: np.ndarray) -> bool:
     """Whether an object array holds exact numbers; integers and fractions may stand beside them."""
     exact = [getattr(type(value), "__exact_number__", False) for value in array.flat]
     return any(exact) and all(
-        e or isinstance(v, (int, Fraction)) for e, v in zip(exact, array.flat, strict=True)
+        e or isinstance(v, Rational) for e, v in zip(exact, array.flat, strict=True)
     )
 
+# %% ../nbs/00_notation.ipynb #5c0e71b1
+def is_masked(value: object) -> bool:
+    """Whether a value is a masked array, or a list or tuple that holds one, at any depth."""
+    masked = getattr(sys.modules.get("numpy.ma"), "MaskedArray", ())
+    if masked and isinstance(value, (list, tuple)):
+        deeper = (list, tuple, masked)
+        return any(issubclass(kind, deeper) for kind in set(map(type, value))) and any(map(is_masked, value))
+    return isinstance(value, masked)
+
+# %% ../nbs/00_notation.ipynb #5c0e71b4
+def kind_of(value: object) -> str:
+    """What a value is, in words: None, a dict, an object."""
+    name = type(value).__name__
+    return "None" if value is None else f"a{'n' * (name[0].lower() in 'aeiou')} {name}"
+
+# %% ../nbs/00_notation.ipynb #5c0e71c0
+WAYS = {"__float__": "float({})", "toarray": "{}.toarray()", "todense": "{}.todense()", "values": "list({}.values())",
+        "__iter__": "list({})"}  # fmt: skip
+
+
+def advice(name: str, value: object) -> str:
+    """What to write in the place of an argument that is no array, as the end of an error message."""
+    way = next((way for attribute, way in WAYS.items() if hasattr(value, attribute)), "")
+    return f": write {way.format(name)}" if way else ""
+
+# %% ../nbs/00_notation.ipynb #5c0e71b6
+def from_objects(name: str, value: object, array: np.ndarray) -> np.ndarray:
+    """The numbers of a table that came as an array of objects; of anything else an error."""
+    if not array.ndim:
+        raise TypeError(f"{name}: expected an array, got {kind_of(value)}{advice(name, value)}")
+    for index, entry in np.ndenumerate(array):
+        if isinstance(entry, bool) or not isinstance(entry, (int, float, np.integer, np.floating)):
+            shown = repr(entry) if len(repr(entry)) <= 20 else kind_of(entry)
+            way = ": fill or drop what is missing first" if shown in ("None", "<NA>", "NaT") else ""
+            raise TypeError(f"{name}: expected numbers, got {shown} at {list(index)}{way}")
+    numbers = np.array(array.tolist())
+    if array.size and (numbers.dtype == object or not hasattr(value, "to_numpy")):
+        raise TypeError(f"{name}: expected numbers, got objects: write np.asarray({name}, dtype=float)")
+    return numbers.reshape(array.shape)
+
 # %% ../nbs/00_notation.ipynb #5c0e71aa
-def as_array(name: str, value) -> np.ndarray:
-    """`value` as an array; an error if a mask would be lost, or if lists do not make an array."""
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name}: expected a plain array, got a masked array, whose mask would be lost")
+def as_array(name: str, value: object) -> np.ndarray:
+    """`value` as an array; an error if a mask would be lost, or if it does not make an array of numbers."""
+    if is_masked(value):
+        wanted, got = "a plain array", "a masked array, whose mask would be lost"
+        raise TypeError(f"{name}: expected {wanted}, got {got}: call its method filled first")
     try:
-        return np.asarray(value)
-    except ValueError:
-        wanted = "an array, or lists that make one"
-        raise expected(name, wanted, "lists of different lengths") from None
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        if isinstance(error, ValueError) and isinstance(value, (list, tuple)):
+            raise expected(name, "an array, or lists that make one", "lists of different lengths") from None
+        said = str(error).partition("\n")[0]
+        raise TypeError(f"{name}: expected an array, got {kind_of(value)}: {said}") from error
+    return array if array.dtype != object or is_exact(array) else from_objects(name, value, array)
 
 # %% ../nbs/00_notation.ipynb #b7056f22
-def as_numbers(name: str, value, *, ndim: int | None = None, complex_too: bool = False) -> np.ndarray:
+def as_numbers(name: str, value: object, *, ndim: int | None = None, complex_too: bool = False) -> np.ndarray:
     """`value` as an array of float32, float64 or exact numbers; integers and lists become float64."""
     array = as_array(name, value)
-    if array.dtype not in FLOATS:
+    if array.dtype not in FLOATS and array.dtype != object:
         wanted = np.float64 if array.dtype.kind in "iu" else array.dtype.newbyteorder("=")
         array = array.astype(wanted, copy=False)
-        allowed = (*FLOATS, *COMPLEX) if complex_too else FLOATS
-        if array.dtype not in allowed and not (array.dtype == object and is_exact(array)):
+        if array.dtype not in ((*FLOATS, *COMPLEX) if complex_too else FLOATS):
             kinds = "float32, float64, complex64, complex128" if complex_too else "float32, float64"
-            raise TypeError(f"{name}: expected {kinds} or integers, got {array.dtype}")
+            way = f": write np.asarray({name}, dtype=float)" if array.dtype.kind in "fSU" else ""
+            raise TypeError(f"{name}: expected {kinds} or integers, got {array.dtype}{way}")
     if ndim is not None and array.ndim != ndim:
         raise expected(name, f"{ndim} dimension{'s' if ndim != 1 else ''}", f"shape {array.shape}")
     return array
@@ -79,8 +125,7 @@ def finite(name: str, array: np.ndarray) -> np.ndarray:
     return array
 
 # %% ../nbs/00_notation.ipynb #4e6df5a1
-@dataclass(frozen=True)
-class Interval:
+class Interval(NamedTuple):
     """The real numbers between `lower` and `upper`; `closed` says which of the two ends belong."""
 
     lower: float
@@ -104,7 +149,7 @@ def within(name: str, array: np.ndarray, interval: Interval) -> np.ndarray:
     return array
 
 # %% ../nbs/00_notation.ipynb #a4dc5210
-def positive(name: str, value) -> float:
+def positive(name: str, value: object) -> float:
     """`value` as a Python float or as its exact number; an error unless it is positive and finite."""
     number = as_numbers(name, value, ndim=0)
     if not (number > 0 and (number.dtype == object or number < np.inf)):
@@ -133,14 +178,16 @@ def together(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 # %% ../nbs/00_notation.ipynb #acac2f8b
 def as_labels(
-    name: str, value, *, shape: tuple[int, ...], count: int, ignore: int | None = None
+    name: str, value: object, *, shape: tuple[int, ...], count: int, ignore: int | None = None, hint: str = ""
 ) -> np.ndarray:
     """`value`, in its integer type, as labels of this shape, from 0 to `count` - 1 or `ignore`."""
     labels = as_array(name, value)
     if labels.dtype.kind not in "iu" and labels.size:
-        raise TypeError(f"{name}: expected integers, got {labels.dtype}")
+        way = f": write np.unique({name}, return_inverse=True)[1]" if labels.dtype.kind in "SU" else hint
+        raise TypeError(f"{name}: expected integers, got {labels.dtype}{way}")
     if labels.shape != shape:
-        raise expected(name, f"shape {shape}", f"shape {labels.shape}")
+        way = hint if labels.ndim > len(shape) else ""
+        raise expected(name, f"shape {shape}", f"shape {labels.shape}{way}")
     if labels.size and not 0 <= labels.item(labels.argmin()) <= labels.item(labels.argmax()) < count:
         wrong = (labels < 0) | (labels >= count)
         if ignore is not None:
@@ -149,8 +196,39 @@ def as_labels(
             raise expected(name, f"integers from 0 to {count - 1}", offender(labels, wrong))
     return labels if labels.size else labels.astype(np.intp)
 
+# %% ../nbs/00_notation.ipynb #5c0e71ba
+if TYPE_CHECKING:
+    Kind = TypeVar("Kind", bound=np.generic, covariant=True)
+    Entry = TypeVar("Entry")
+
+    class SupportsArray(Protocol[Kind]):
+        """What NumPy makes an array of: its own arrays and numbers, tables, arrays of other libraries."""
+
+        def __array__(self) -> np.ndarray[Any, np.dtype[Kind]]: ...
+
+    Nested: TypeAlias = Entry | Sequence[Entry | Sequence[Entry | Sequence[Entry]]]
+    Numbers: TypeAlias = Nested[float | SupportsArray[np.floating | np.integer | np.object_]]
+    ComplexNumbers: TypeAlias = Nested[complex | SupportsArray[np.number | np.object_]]
+    Labels: TypeAlias = Nested[int | SupportsArray[np.integer]]
+    FloatType: TypeAlias = (
+        type[np.float32] | type[float] | np.dtype[np.float32] | np.dtype[np.float64] | Literal["float32", "float64"]
+    )
+else:
+    Numbers = ComplexNumbers = Labels = FloatType = Any
+
+# %% ../nbs/00_notation.ipynb #5c0e71be
+def as_float_type(name: str, dtype: object) -> np.dtype:
+    """`dtype` as float32 or float64; an error if it is neither."""
+    try:
+        found = np.dtype(dtype)  # type: ignore[call-overload]
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: expected float32 or float64, got {dtype!r}") from None
+    if found not in FLOATS:
+        raise TypeError(f"{name}: expected float32 or float64, got {found}")
+    return found
+
 # %% ../nbs/00_notation.ipynb #5c0e71af
-def as_integer(name: str, value) -> int:
+def as_integer(name: str, value: object) -> int:
     """`value` as a Python integer; an error if it is of another type, or a truth value."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name}: expected an integer, got {value!r}")

@@ -6,15 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, overload
 
 import numpy as np
 
 from nnnotes._validation import (
-    FLOATS,
     Interval,
+    as_float_type,
     as_numbers,
     expected,
     finite,
@@ -25,22 +25,30 @@ from nnnotes._validation import (
     within,
 )
 
+if TYPE_CHECKING:
+    from nnnotes._validation import ComplexNumbers, FloatType
+
 # %% auto #0
 __all__ = ['Formula', 'tanh', 'logistic', 'relu', 'softplus', 'identity', 'Saturation', 'Activation', 'scaled_tanh', 'leaky_relu']
 
+# %% ../nbs/02_activations.ipynb #5c0e7e10
+def __dir__() -> list[str]:
+    """What `dir()` and the Tab key show: what this module exports, not what it imports."""
+    return __all__  # noqa: F821  # nbdev writes it
+
 # %% ../nbs/02_activations.ipynb #7790d431
-def _input(x, analytic: bool, factors: dict[str, float]) -> np.ndarray:
+def _input(x: object, analytic: bool, factors: dict[str, float]) -> np.ndarray:
     """`x` as numbers without NaN, fit for the factors; where `analytic`, finite complex ones too."""
-    x = as_numbers("x", x, complex_too=analytic)
-    normal(factors, x.dtype)
-    return finite("x", x) if np.iscomplexobj(x) else no_nan("x", x)
+    array = as_numbers("x", x, complex_too=analytic)
+    normal(factors, array.dtype)
+    return finite("x", array) if np.iscomplexobj(array) else no_nan("x", array)
 
 # %% ../nbs/02_activations.ipynb #73fa3700
-def _output(y, interval: Interval, analytic: bool, factors: dict[str, float]) -> np.ndarray:
+def _output(y: object, interval: Interval, analytic: bool, factors: dict[str, float]) -> np.ndarray:
     """`y` as numbers in the interval, fit for the factors; where `analytic`, finite complex ones too."""
-    y = as_numbers("y", y, complex_too=analytic)
-    normal(factors, y.dtype)
-    return finite("y", y) if np.iscomplexobj(y) else within("y", y, interval)
+    array = as_numbers("y", y, complex_too=analytic)
+    normal(factors, array.dtype)
+    return finite("y", array) if np.iscomplexobj(array) else within("y", array, interval)
 
 # %% ../nbs/02_activations.ipynb #5c0e7e02
 @np.errstate(all="ignore")
@@ -80,18 +88,6 @@ def _ends(low: Decimal, high: Decimal, dtype: np.dtype) -> tuple[float, float]:
     """The floats of this dtype at two thresholds, or next to them on the outside."""
     return 0.0 - _first_from(-low, dtype), _first_from(high, dtype)
 
-# %% ../nbs/02_activations.ipynb #5c0e73a0
-def _float_type(dtype, factors: dict[str, float]) -> np.dtype:
-    """`dtype` as float32 or float64; an error if it is neither, or not fit for the factors."""
-    try:
-        found = np.dtype(dtype)
-    except (TypeError, ValueError):
-        raise TypeError(f"dtype: expected float32 or float64, got {dtype!r}") from None
-    if found not in FLOATS:
-        raise TypeError(f"dtype: expected float32 or float64, got {found}")
-    normal(factors, found)
-    return found
-
 # %% ../nbs/02_activations.ipynb #70b3e4c8
 Formula = Callable[[np.ndarray], np.ndarray]
 
@@ -121,6 +117,23 @@ class _Formulas:
     def _factors(self) -> dict[str, float]:
         """The parameters, and products of them, by which the formulas multiply."""
         return {}
+
+# %% ../nbs/02_activations.ipynb #5c0e7e11
+class _Elementwise(Protocol):
+    """To a type checker, a method that gives a number for a number and an array for an array."""
+
+    @overload
+    def __call__(self, x: float | np.integer, /) -> np.float64: ...  # pyright: ignore[reportOverlappingOverload]
+    @overload
+    def __call__(self, x: np.float32, /) -> np.float32: ...
+    @overload
+    def __call__(self, x: ComplexNumbers, /) -> np.ndarray: ...
+
+# %% ../nbs/02_activations.ipynb #5c0e7e12
+def _elementwise(method: Callable[..., Any]) -> _Elementwise:
+    """The method, with this type; overflow and underflow are in order in it."""
+    quiet: Any = np.errstate(over="ignore", under="ignore")
+    return quiet(method)
 
 # %% ../nbs/02_activations.ipynb #fc8facc9
 class Activation(_Formulas):
@@ -158,43 +171,44 @@ class Activation(_Formulas):
     ['softplus']
     """
 
-    @np.errstate(over="ignore", under="ignore")
-    def __call__(self, x) -> np.ndarray:
+    @_elementwise
+    def __call__(self, x: ComplexNumbers) -> np.ndarray:
         """The value at each input."""
         return self._value(_input(x, self.analytic, self._factors))
 
-    @np.errstate(over="ignore", under="ignore")
-    def derivative(self, x) -> np.ndarray:
+    @_elementwise
+    def derivative(self, x: ComplexNumbers) -> np.ndarray:
         """The first derivative at each input; at a kink the slope on its left."""
         return self._derivative(_input(x, self.analytic, self._factors))
 
-    @np.errstate(over="ignore", under="ignore")
-    def derivative_from_output(self, y) -> np.ndarray:
+    @_elementwise
+    def derivative_from_output(self, y: ComplexNumbers) -> np.ndarray:
         """The first derivative where the output is `y`, which lies in the range or at its ends."""
-        border = replace(self.range, closed=(True, True))
+        border = self.range._replace(closed=(True, True))
         return self._derivative_from_output(_output(y, border, self.analytic, self._factors))
 
-    @np.errstate(over="ignore", under="ignore")
-    def second_derivative(self, x) -> np.ndarray:
+    @_elementwise
+    def second_derivative(self, x: ComplexNumbers) -> np.ndarray:
         """The second derivative at each input; at a kink zero."""
         return self._second_derivative(_input(x, self.analytic, self._factors))
 
-    @np.errstate(over="ignore", under="ignore")
-    def inverse(self, y) -> np.ndarray:
+    @_elementwise
+    def inverse(self, y: ComplexNumbers) -> np.ndarray:
         """The input with the output `y`; an error outside of the range, or where there are several."""
-        y = _output(y, self.range, self.analytic, self._factors)
-        return _complex_inverse(self._inverse, y) if np.iscomplexobj(y) else self._inverse(y)
+        given = _output(y, self.range, self.analytic, self._factors)
+        return _complex_inverse(self._inverse, given) if np.iscomplexobj(given) else self._inverse(given)
 
-    def preimage(self, y) -> tuple[np.ndarray, np.ndarray]:
+    def preimage(self, y: ComplexNumbers) -> tuple[np.ndarray, np.ndarray]:
         """All inputs at which the output is `y`: the lower and upper ends of closed intervals."""
         x = self.inverse(y)
         return x, x
 
-    def saturation(self, dtype=np.float64) -> Saturation:
+    def saturation(self, dtype: FloatType = np.float64) -> Saturation:
         """From which inputs on value and derivative are flat in this dtype, if rounded correctly."""
-        dtype = _float_type(dtype, self._factors)
+        floats = as_float_type("dtype", dtype)
+        normal(self._factors, floats)
         with localcontext(prec=60), np.errstate(over="ignore"):
-            value, derivative = (_ends(low, high, dtype) for low, high in self._saturation(dtype))
+            value, derivative = (_ends(low, high, floats) for low, high in self._saturation(floats))
         return Saturation(value, derivative)
 
 # %% ../nbs/02_activations.ipynb #7e3c7f25
@@ -423,10 +437,10 @@ class _ReLU(Activation):
     def _inverse(self, y):
         raise ValueError("relu has no inverse, it is 0 for all x <= 0; preimage(y) gives all inputs")
 
-    def preimage(self, y) -> tuple[np.ndarray, np.ndarray]:
+    def preimage(self, y: ComplexNumbers) -> tuple[np.ndarray, np.ndarray]:
         """All inputs at which the output is `y`: the lower and upper ends of closed intervals."""
-        y = _output(y, self.range, self.analytic, self._factors)
-        return np.where(y > 0, y, y.dtype.type(-np.inf))[()], np.maximum(y, 0)
+        given = _output(y, self.range, self.analytic, self._factors)
+        return np.where(given > 0, given, given.dtype.type(-np.inf))[()], np.maximum(given, 0)
 
     def _saturation(self, dtype):
         return (0, np.inf), (0, np.inf)

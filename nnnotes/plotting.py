@@ -10,6 +10,7 @@ import base64
 import contextlib
 import io
 from collections.abc import Iterator
+from typing import Any
 
 from ._validation import expected, missing_extra
 
@@ -17,9 +18,15 @@ try:
     import matplotlib
     from IPython.display import display
     from matplotlib.figure import Figure
+    from matplotlib.rcsetup import cycler
     from PIL import Image
 except ImportError as error:
     raise missing_extra(error, "nnnotes.plotting") from error
+
+# %% ../nbs/80_plotting.ipynb #5c0e7e14
+def __dir__() -> list[str]:
+    """What `dir()` and the Tab key show: what this module exports, not what it imports."""
+    return __all__  # noqa: F821  # nbdev writes it
 
 # %% ../nbs/80_plotting.ipynb #803849b8
 COLORS = {
@@ -34,7 +41,7 @@ COLORS = {
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 
 # %% ../nbs/80_plotting.ipynb #21e3e341
-STYLE = {
+STYLE: dict[Any, Any] = {
     "figure.facecolor": "white",
     "figure.dpi": 100,
     "figure.constrained_layout.use": True,
@@ -44,8 +51,8 @@ STYLE = {
     "axes.spines.right": False,
     "axes.edgecolor": "#444444",
     "axes.labelcolor": "#222222",
-    "axes.prop_cycle": matplotlib.cycler(color=list(COLORS.values()))
-    + matplotlib.cycler(linestyle=list(DASHES)),
+    "axes.prop_cycle": cycler(color=list(COLORS.values()))
+    + cycler(linestyle=list(DASHES)),
     "lines.linewidth": 1.8,
     "legend.frameon": False,
     "xtick.color": "#444444",

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from numbers import Number
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._validation import as_integer, expected, missing_extra, one_of
+from ._validation import as_float_type, as_integer, expected, missing_extra, one_of
 
 try:
     import sympy as sp
@@ -27,6 +27,9 @@ try:
     from nnnotes.engine.trace import Leak, Trace, Traced, Undecided, exact_numpy, stand_in
 except ImportError as error:
     raise missing_extra(error, "nnnotes.proof") from error
+
+if TYPE_CHECKING:
+    from nnnotes._validation import FloatType
 
 # %% auto #0
 __all__ = ['DTYPES', 'symbols', 'Proof', 'prove', 'refute', 'oracle', 'UlpError', 'ulp_error', 'Leak', 'ProofError', 'Undecided']
@@ -141,6 +144,11 @@ def _certainty(engine: Any) -> str:
 
 # %% ../nbs/01_proof.ipynb #edddad4a
 _all_ = ["Leak", "ProofError", "Undecided"]
+
+
+def __dir__() -> list[str]:
+    """What `dir()` and the Tab key show: what this module exports, not what it imports."""
+    return __all__  # noqa: F821  # nbdev writes it
 
 # %% ../nbs/01_proof.ipynb #97de95ed
 DTYPES = (np.float32, np.float64)
@@ -390,7 +398,8 @@ def _plain(result: Any) -> Any:
 def _best(function: Callable, args: tuple, kwargs: dict, bits: int) -> tuple[Any, bool]:
     """The result with as many bits as it takes, and whether so many are right."""
     result, failure = None, None
-    for precision in (bits + 4 << doublings for doublings in range(7)):
+    precisions = [bits + 4 << doublings for doublings in range(7)]
+    for precision in precisions:
         try:
             trace = Trace(precision=precision, ties=None)
             result, failure = _attempt(function, args, kwargs, trace), None
@@ -402,11 +411,11 @@ def _best(function: Callable, args: tuple, kwargs: dict, bits: int) -> tuple[Any
     if failure is None:
         answer: tuple[Any, bool] | None = (result, False)
     else:
-        answer = _any_answer(function, args, kwargs, precision, bits)
+        answer = _any_answer(function, args, kwargs, precisions[-1], bits)
     if answer is not None and answer[1]:
         return answer
     try:
-        decided = _plain(_attempt(function, args, kwargs, Trace(Field(_EXACT_WORK), precision)))
+        decided = _plain(_attempt(function, args, kwargs, Trace(Field(_EXACT_WORK), precisions[-1])))
         return decided, _accurate(decided, bits)
     except (Exception, Leak):
         if answer is None:
@@ -536,7 +545,7 @@ _JUDGING = 170
 
 
 def ulp_error(
-    function: Callable, *args: Any, dtype: type = np.float64, scale: Any = None, **kwargs: Any
+    function: Callable, *args: Any, dtype: FloatType = np.float64, scale: Any = None, **kwargs: Any
 ) -> UlpError:
     """How far a function in float arithmetic is from the oracle, in ulp.
 
@@ -547,8 +556,8 @@ def ulp_error(
     *args, **kwargs
         Its arguments; floats and float arrays are rounded to `dtype` first, and the oracle starts from
         the rounded.
-    dtype : numpy.float32 or numpy.float64
-        The floats to judge.
+    dtype : type
+        The floats to judge: ``numpy.float32`` or ``numpy.float64``.
     scale : array_like, optional
         Where the errors are measured in the spacing at this size, not at the true value; broadcast with
         the result. For a difference, whose relative error cancellation makes as large as one likes.
@@ -563,9 +572,7 @@ def ulp_error(
     >>> ulp_error(np.tanh, np.linspace(-3, 3, 101)).max < 2
     True
     """
-    kind = next((one for one in DTYPES if one == dtype), None)
-    if kind is None:
-        raise expected("dtype", "numpy.float32 or numpy.float64", dtype)
+    kind = as_float_type("dtype", dtype).type
 
     def rounded(value: Any) -> Any:
         return value.astype(kind) if isinstance(value, np.ndarray) else kind(value)

@@ -269,7 +269,7 @@ SAID = [
     (lambda: tanh([0.0, np.nan]), ValueError, "x: expected numbers without NaN, got nan at [1]"),
     (lambda: tanh.derivative(np.nan), ValueError, "x: expected numbers without NaN, got nan"),
     (lambda: logistic.second_derivative([[np.nan]]), ValueError, "x: expected numbers without NaN, got nan at [0, 0]"),
-    (lambda: tanh("1"), TypeError, f"x: expected {COMPLEX_TOO} or integers, got <U1"),
+    (lambda: tanh("1"), TypeError, f"x: expected {COMPLEX_TOO} or integers, got <U1: write np.asarray(x, dtype=float)"),
     (lambda: relu(1j), TypeError, "x: expected float32, float64 or integers, got complex128"),
     (lambda: leaky_relu(0.1).inverse([1j]), TypeError, "y: expected float32, float64 or integers, got complex128"),
     (lambda: tanh(complex(np.inf, 0)), ValueError, "x: expected finite numbers, got (inf+0j)"),

@@ -109,6 +109,28 @@ def test_modules_load_on_first_use():
         nnnotes.nothing  # noqa: B018
 
 
+@pytest.mark.parametrize("name", nnnotes.__all__)
+def test_a_module_shows_what_it_exports_and_nothing_else(name):
+    module = getattr(nnnotes, name)
+    assert sorted(dir(module)) == sorted(module.__all__)
+
+
+TAB = """
+from IPython.core.completer import IPCompleter, provisionalcompleter
+import nnnotes.{name}
+completer = IPCompleter(namespace={{"nnnotes": nnnotes}}, use_jedi={jedi})
+with provisionalcompleter():
+    text = "nnnotes.{name}."
+    print(*(one.text.lstrip(".") for one in completer.completions(text, len(text))))
+"""
+
+
+@pytest.mark.parametrize("name", nnnotes.__all__)
+@pytest.mark.parametrize("jedi", [False, True])
+def test_the_tab_key_shows_the_same(name, jedi):
+    assert set(python(TAB.format(name=name, jedi=jedi)).split()) == set(getattr(nnnotes, name).__all__)
+
+
 EXTRAS = [(module, package) for module in FILES for package in sorted(foreign(module) - NUMERIC)]
 
 
