@@ -15,7 +15,7 @@ import numpy as np
 # %% auto #0
 __all__ = ['FLOATS', 'COMPLEX', 'WAYS', 'PACKAGES', 'expected', 'is_exact', 'is_masked', 'kind_of', 'advice', 'from_objects',
            'as_array', 'as_numbers', 'offender', 'no_nan', 'finite', 'Interval', 'within', 'positive', 'normal',
-           'together', 'as_labels', 'as_float_type', 'as_integer', 'as_axis', 'one_of', 'missing_extra']
+           'together', 'as_labels', 'as_float_type', 'as_integer', 'as_axis', 'one_of', 'as_distances', 'missing_extra']
 
 # %% ../nbs/00_notation.ipynb #fa73038c
 def expected(name: str, what: str, got: object) -> ValueError:
@@ -191,7 +191,7 @@ def as_labels(
     if labels.size and not 0 <= labels.item(labels.argmin()) <= labels.item(labels.argmax()) < count:
         wrong = (labels < 0) | (labels >= count)
         if ignore is not None:
-            wrong &= labels != ignore
+            wrong &= labels != np.asarray(ignore)  # NumPy 2.0 and 2.1 refuse a number outside of the labels' type
         if wrong.any():
             raise expected(name, f"integers from 0 to {count - 1}", offender(labels, wrong))
     return labels if labels.size else labels.astype(np.intp)
@@ -247,6 +247,23 @@ def one_of(name: str, value: object, options: tuple[str, ...]) -> None:
     """An error unless `value` is one of the words in `options`."""
     if not (isinstance(value, str) and value in options):
         raise expected(name, " or ".join(map(repr, options)), repr(value))
+
+# %% ../nbs/00_notation.ipynb #5c0e71d1
+def as_distances(name: str, value: object) -> np.ndarray:
+    """`value` as a square matrix of distances; what rounding left on the diagonal, or below 0, becomes 0."""
+    D = as_numbers(name, value, ndim=2)
+    if D.shape[0] != D.shape[1] or not len(D):
+        raise expected(name, "as many rows as columns, at least one", f"shape {D.shape}")
+    if D.dtype != object:
+        rounding = np.sqrt(np.finfo(D.dtype).eps) * D.max(initial=0, where=np.isfinite(D))
+        D = np.array(D, np.float64, order="C")
+        D[(abs(D) <= rounding) & (np.eye(len(D), dtype=bool) | (D < 0))] = 0
+    D = within(name, D, Interval(0, np.inf, (True, True)))
+    apart = np.diagonal(D) != 0
+    if apart.any():
+        got = f"{np.diagonal(D)[apart][0]} for label {apart.argmax()}"
+        raise expected(name, "0 from each label to itself", got)
+    return D
 
 # %% ../nbs/00_notation.ipynb #8f809f00
 PACKAGES = {"flint": "python-flint", "PIL": "pillow"}  # by what they are called where they are imported

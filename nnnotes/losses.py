@@ -8,16 +8,17 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator
-from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ._fast_losses import BLOCK_SIZE, FAST_SIZE, LOG_TINY, fast_infogain_rows
 from nnnotes._validation import (
-    FLOATS,
     Interval,
     as_array,
     as_axis,
+    as_distances,
+    as_float_type,
     as_integer,
     as_labels,
     as_numbers,
@@ -31,18 +32,26 @@ from nnnotes._validation import (
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from typing import Literal, TypeAlias
+
+    from nnnotes._validation import FloatType, Labels, Numbers
+
+    Normalization: TypeAlias = Literal["valid", "full", "batch_size", "none"]
 
 # %% auto #0
-__all__ = ['softmax', 'log_softmax', 'infogain_value_and_grad', 'infogain_grad', 'infogain', 'infogain_losses',
-           'infogain_from_probabilities', 'infogain_from_probabilities_grad', 'identity_matrix', 'class_weight_matrix',
+__all__ = ['softmax', 'log_softmax', 'SimilarityWarning', 'infogain_value_and_grad', 'infogain', 'infogain_losses',
+           'infogain_from_probabilities_value_and_grad', 'identity_matrix', 'class_weight_matrix',
            'label_smoothing_matrix', 'similarity_from_distance', 'similarity_from_tree', 'ignore_labels',
-           'infogain_floor', 'SimilarityWarning', 'check_similarity', 'expected_distance_value_and_grad',
-           'expected_distance_grad', 'expected_distance', 'squared_error_value_and_grad', 'squared_error_grad',
-           'squared_error']
+           'infogain_floor', 'check_similarity', 'expected_distance_value_and_grad', 'expected_distance',
+           'squared_error_value_and_grad', 'squared_error']
+
+# %% ../nbs/03_losses.ipynb #5c0e7501
+def __dir__() -> list[str]:
+    """What `dir()` and the Tab key show: what this module exports, not what it imports."""
+    return __all__  # noqa: F821  # nbdev writes it
 
 # %% ../nbs/03_losses.ipynb #4058dad8
-def _classes(name: str, value: ArrayLike, axis: int) -> tuple[np.ndarray, int]:
+def _check_classes(name: str, value: Numbers, axis: int) -> tuple[np.ndarray, int]:
     """`value` as numbers with at least one class along the axis; the axis, counted from the front."""
     array = as_numbers(name, value)
     if array.ndim == 0:
@@ -52,15 +61,25 @@ def _classes(name: str, value: ArrayLike, axis: int) -> tuple[np.ndarray, int]:
         raise expected(name, f"at least one class along axis {axis}", f"shape {array.shape}")
     return array, axis
 
+# %% ../nbs/03_losses.ipynb #5c0e7504
+def _as_rows(array: np.ndarray, axis: int) -> np.ndarray:
+    """One row per sample, its classes side by side in memory, so that sums do not depend on the layout."""
+    return np.ascontiguousarray(np.moveaxis(array, axis, -1)).reshape(-1, array.shape[axis])
+
+# %% ../nbs/03_losses.ipynb #7c9b6651
+def _from_rows(rows: np.ndarray, shape: tuple[int, ...], axis: int) -> np.ndarray:
+    """Rows, back in the shape that they were made from."""
+    return np.moveaxis(rows.reshape(*shape[:axis], *shape[axis + 1 :], shape[axis]), -1, axis)
+
 # %% ../nbs/03_losses.ipynb #5c0e72a0
-def _heeded(values: np.ndarray, axis: int, skip: np.ndarray | None) -> np.ndarray:
-    """The values, with 0 for those of samples to `skip`."""
-    return values if skip is None else np.where(np.expand_dims(skip, axis), 0, values)
+def _zero_ignored(values: np.ndarray, axis: int, ignored: np.ndarray | None) -> np.ndarray:
+    """The values, with 0 for those of samples that are ignored."""
+    return values if ignored is None else np.where(np.expand_dims(ignored, axis), 0, values)
 
 # %% ../nbs/03_losses.ipynb #d157b8cd
-def _refuse(Z: np.ndarray, axis: int, skip: np.ndarray | None = None) -> None:
-    """Raise if logits have no softmax: NaN, +inf, or only -inf along the axis (where not `skip`)."""
-    Z = _heeded(Z, axis, skip)
+def _check_logits(Z: np.ndarray, axis: int, ignored: np.ndarray | None = None) -> None:
+    """Raise if logits have no softmax: NaN, +inf, or only -inf along the axis (where not ignored)."""
+    Z = _zero_ignored(Z, axis, ignored)
     wrong = ~(Z < np.inf)
     if wrong.any():
         raise expected("logits", "numbers below +inf", offender(Z, wrong))
@@ -69,32 +88,17 @@ def _refuse(Z: np.ndarray, axis: int, skip: np.ndarray | None = None) -> None:
         raise expected("logits", f"a number above -inf along axis {axis}", offender(top, top == -np.inf))
 
 # %% ../nbs/03_losses.ipynb #bbd3d04c
-def _below_max(logits: ArrayLike, axis: int) -> tuple[np.ndarray, int]:
-    """The logits less the largest along the axis; the axis, counted from the front."""
-    Z, axis = _classes("logits", logits, axis)
-    if Z.itemsize < Z.strides[axis] < 64 * Z.itemsize:  # near, but not side by side: slow
-        Z = np.ascontiguousarray(Z.swapaxes(axis, -1)).swapaxes(axis, -1)
-    top = Z.max(axis, keepdims=True)
+def _below_max(Z: np.ndarray, axis: int) -> np.ndarray:
+    """Rows of logits, less the largest of each row."""
+    rows = _as_rows(Z, axis)
+    top = rows.max(1, keepdims=True)
     if not np.isfinite(top).all():
-        _refuse(Z, axis)
-    return Z - top, axis
-
-# %% ../nbs/03_losses.ipynb #7a10c0d2
-def _total(terms: np.ndarray, axis: int) -> np.ndarray:
-    """The sum along the axis, which keeps its place with length 1; in pairs."""
-    if terms.strides[axis] == terms.itemsize:
-        return terms.sum(axis, keepdims=True)
-    parts = np.moveaxis(terms, axis, 0)
-    while len(parts) > 8:
-        half = len(parts) // 2
-        odd = parts[2 * half :]
-        parts = parts[:half] + parts[half : 2 * half]
-        parts[: len(odd)] += odd
-    return np.expand_dims(parts.sum(0), axis)
+        _check_logits(Z, axis)
+    return rows - top
 
 # %% ../nbs/03_losses.ipynb #d1cef6db
 @np.errstate(all="ignore")
-def softmax(logits: ArrayLike, *, axis: int = -1) -> np.ndarray:
+def softmax(logits: Numbers, *, axis: int = -1) -> np.ndarray:
     """Probabilities from logits.
 
     Parameters
@@ -113,6 +117,12 @@ def softmax(logits: ArrayLike, *, axis: int = -1) -> np.ndarray:
     ------
     ValueError
         Where no answer exists: NaN, +inf, or only -inf along the axis.
+    TypeError
+        Arguments that are not real numbers, masked arrays.
+
+    See Also
+    --------
+    log_softmax : The logarithms, which keep their digits where a probability is near 0 or 1.
 
     Notes
     -----
@@ -129,14 +139,15 @@ def softmax(logits: ArrayLike, *, axis: int = -1) -> np.ndarray:
     >>> softmax([1000.0, -np.inf, 1000.0])
     array([0.5, 0. , 0.5])
     """
-    X, axis = _below_max(logits, axis)
-    P = np.exp(X, out=X)
-    P /= _total(P, axis)
-    return P
+    Z, axis = _check_classes("logits", logits, axis)
+    x = _below_max(Z, axis)
+    p = np.exp(x, out=x)
+    p /= p.sum(1, keepdims=True)
+    return _from_rows(p, Z.shape, axis)
 
 # %% ../nbs/03_losses.ipynb #a074a4a4
 @np.errstate(all="ignore")
-def log_softmax(logits: ArrayLike, *, axis: int = -1) -> np.ndarray:
+def log_softmax(logits: Numbers, *, axis: int = -1) -> np.ndarray:
     """Logarithms of the probabilities, accurate also where a probability is nearly 0 or nearly 1.
 
     Parameters
@@ -149,11 +160,16 @@ def log_softmax(logits: ArrayLike, *, axis: int = -1) -> np.ndarray:
     Returns
     -------
     ndarray, shape and dtype of `logits`
+        Numbers up to 0.
 
     Raises
     ------
-    ValueError
-        Where no answer exists: NaN, +inf, or only -inf along the axis.
+    ValueError, TypeError
+        As :func:`softmax`.
+
+    See Also
+    --------
+    softmax : The probabilities.
 
     Notes
     -----
@@ -168,130 +184,48 @@ def log_softmax(logits: ArrayLike, *, axis: int = -1) -> np.ndarray:
     >>> log_softmax([0.0, -100.0])
     array([-3.72007598e-44, -1.00000000e+02])
     """
-    X, axis = _below_max(logits, axis)
-    others = np.exp(X)
-    np.put_along_axis(others, X.argmax(axis, keepdims=True), 0, axis)
-    X -= np.log1p(_total(others, axis))
-    return X
-
-# %% ../nbs/03_losses.ipynb #75386fdb
-_RANGE = {4: (-70.0, 60.0), 8: (-600.0, 300.0)}  # bytes of a number: logits with good exponentials
-_LEAST = {4: 1e-30, 8: 1e-290}  # bytes of a number: far above the least normal one
-_BLOCK = {4: 1 << 16, 8: 1 << 15}  # bytes of a number: numbers in a block, which stays in the cache
-
-
-def _tops(z: np.ndarray) -> np.ndarray:
-    """Where the largest number of each row stands in the flat block."""
-    return np.arange(0, z.size, z.shape[1]) + z.argmax(1)
-
-# %% ../nbs/03_losses.ipynb #7a10c0df
-_LONG = (512, 4096)  # bytes in a row
-_GROUP = {4: 1, 8: 32}  # bytes of a number: numbers that are added side by side
-
-
-def _sums(rows: np.ndarray, ones: np.ndarray) -> np.ndarray:
-    """The sum of each row, the more carefully the longer it is."""
-    if ones.nbytes < _LONG[0]:
-        return rows.dot(ones)
-    if ones.nbytes >= _LONG[1]:
-        return rows.sum(1)
-    rest = len(ones) % _GROUP[ones.itemsize]
-    if rest < 8:
-        return np.vecdot(rows, ones)
-    return np.vecdot(rows[:, :-rest], ones[:-rest]) + rows[:, -rest:].dot(ones[-rest:])
-
-# %% ../nbs/03_losses.ipynb #0897ec96
-def _direct(
-    z: np.ndarray, h: np.ndarray, r: np.ndarray, g: np.ndarray, ones: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Losses of a block, and which of them are sure; r are the sums of h, the gradient goes to g."""
-    inner = np.vecdot(h, z)
-    np.exp(z, out=g)
-    s = _sums(g, ones)
-    log_s, factor = np.log(s), r / s
-    most = r * log_s
-    losses = most - inner
-    g *= factor[:, None]
-    g -= h
-    sure = abs(losses + losses) >= np.maximum(abs(most), abs(factor * s))
-    small = _LEAST[z.dtype.itemsize]
-    if not factor.item(factor.argmin()) >= small:
-        sure &= (abs(factor) >= small) | (r == 0)
-    if not s.item(s.argmin()) >= 0.5:
-        sure &= log_s > _RANGE[z.dtype.itemsize][0]
-    return losses, sure
+    Z, axis = _check_classes("logits", logits, axis)
+    x = _below_max(Z, axis)
+    others = np.exp(x)
+    others[np.arange(len(x)), x.argmax(1)] = 0
+    x -= np.log1p(others.sum(1, keepdims=True))
+    return _from_rows(x, Z.shape, axis)
 
 # %% ../nbs/03_losses.ipynb #6389188d
-_FAINT = {4: -87, 8: -708}  # bytes of a number: logarithm of the least normal one, rounded up
-
-
-def _careful(z: np.ndarray, h: np.ndarray, g: np.ndarray, ones: np.ndarray, faint: float) -> np.ndarray:
-    """Losses of a block, accurate also where a class is nearly certain; gradient to g. Overwrites h.
-
-    A class whose logit is not above the largest plus `faint` has the probability 0.
-    """
-    top = _tops(z)
-    peak = z.take(top)
-    np.subtract(z, peak[:, None], out=g)
-    inner = np.vecdot(h, g)
-    if not inner.dot(inner) < np.inf:
-        below = np.where(h == 0, 0, z / 2 - peak[:, None] / 2)  # twice that may overflow
-        inner = 2 * np.vecdot(h, below) + 0 * peak
-    g /= (g > faint).view(np.int8)
-    np.exp(g, out=g)
-    g.put(top, 0)
-    t, h_top = _sums(g, ones), h.take(top)
-    h.put(top, 0)
-    q, s = _sums(h, ones), 1 + t
-    r = q + h_top
-    g *= (r / s)[:, None]
-    g -= h
-    g.put(top, q / s - h_top * (t / s))
-    return r * np.log1p(t) - inner
-
-# %% ../nbs/03_losses.ipynb #f8e81cba
-def _mended(
-    z: np.ndarray, h: np.ndarray, r: np.ndarray, g: np.ndarray, ones: np.ndarray, faint: float
-) -> tuple[np.ndarray, bool]:
-    """Losses of a block, all of them sure; whether most rows had to be done over for that."""
-    losses, sure = _direct(z, h, r, g, ones)
-    if sure.item(sure.argmin()):
-        return losses, False
-    weak = np.flatnonzero(~sure)
-    again = np.empty((len(weak), len(ones)), z.dtype)
-    losses[weak] = _careful(z[weak], h[weak], again, ones, faint)
-    g[weak] = again
-    return losses, 2 * len(weak) > len(sure)
+def _infogain_block(z: np.ndarray, h: np.ndarray, grad: np.ndarray) -> np.ndarray:
+    """Losses of rows of logits z under weights h, which are overwritten; their gradient goes to grad."""
+    rows, top = np.arange(len(z)), z.argmax(1)
+    peak = z[rows, top]
+    x = np.subtract(z, peak[:, None], out=grad)
+    cross = (h * x).sum(1)
+    if np.isnan(cross).any():  # 0 times -inf: a class that is masked out and has no weight takes no part
+        cross = (h * np.where(h == 0, 0, x)).sum(1)
+    tiny = LOG_TINY[x.itemsize]
+    if x.min() < tiny:
+        x /= x >= tiny  # divided by 0, they become -inf, and their probability 0
+    others = np.exp(x, out=grad)
+    others[rows, top] = 0
+    t = others.sum(1)  # s = 1 + t; log1p keeps the digits of t where a class is nearly certain
+    h_top = h[rows, top]
+    h[rows, top] = 0
+    q = h.sum(1)
+    r, s = q + h_top, 1 + t
+    grad *= (r / s)[:, None]
+    grad -= h  # r p - h
+    grad[rows, top] = q / s - h_top * (t / s)  # the same where p = 1 / s, without the difference
+    return r * np.log1p(t) - cross + 0 * (r + peak)  # NaN where these two are not finite
 
 # %% ../nbs/03_losses.ipynb #f8e81cb9
-def _sweep(
-    Z: np.ndarray, y: np.ndarray, H: np.ndarray, share: float | Fraction, keep: bool, wary: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """Losses of all rows times their share, and their gradient (if not `keep`, a scratch array)."""
-    (N, K), dtype = Z.shape, Z.dtype
-    size = max(1, min(N, _BLOCK[dtype.itemsize] // K))
-    losses, grad = np.empty(N, dtype), np.empty((N if keep else size, K), dtype)
-    work, ones = np.empty((size, K), dtype), np.empty(K, dtype)
-    ones.fill(1)
-    faint = _FAINT[dtype.itemsize] + math.ceil(math.log(1 / share))
-    wary = wary or (N > 0 and not Z.item(Z[:size].argmax()) < _RANGE[dtype.itemsize][1])
-    few = size < N and 2 * len(H) <= N
-    if few:
-        H = share * H
-        sums = _sums(H, ones)
-    if 400 < K < 8192:
-        np.setbufsize((K - 1) // 16 * 16)
-    for i in range(0, N, size):
-        z, labels = Z[i : i + size], y[i : i + size]
-        g = grad[i : i + size] if keep else grad[: len(z)]
-        h = H.take(labels, axis=0, out=work[: len(z)], mode="clip")
-        if not few:
-            h *= share
-        if wary:
-            losses[i : i + size] = _careful(z, h, g, ones, faint)
-        else:
-            r = sums.take(labels) if few else _sums(h, ones)
-            losses[i : i + size], wary = _mended(z, h, r, g, ones, faint)
+def _infogain_rows(Z: np.ndarray, labels: np.ndarray, H: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Losses of rows of logits, divided by n, and their gradient."""
+    if Z.size >= FAST_SIZE:
+        return fast_infogain_rows(Z, labels, H, n, _infogain_block)
+    losses, grad = np.empty(len(Z), Z.dtype), np.empty_like(Z)
+    size = max(1, BLOCK_SIZE // Z.shape[1])
+    for start in range(0, len(Z), size):
+        rows = slice(start, start + size)
+        h = np.take(H, labels[rows], axis=0) / n
+        losses[rows] = _infogain_block(Z[rows], h, grad[rows])
     return losses, grad
 
 # %% ../nbs/03_losses.ipynb #63c635aa
@@ -299,143 +233,119 @@ _NORMALIZATIONS = ("valid", "full", "batch_size", "none")
 
 
 class _Batch(NamedTuple):
-    """Arguments that passed the door."""
+    """Arguments of a loss that passed the input checks."""
 
+    name: str  # what the caller calls the values
     values: np.ndarray  # as they came
     rows: np.ndarray  # one row per sample, the classes in its columns
     labels: np.ndarray  # one per row
     H: np.ndarray  # in the dtype of the values
     given: np.ndarray  # H as it came
-    skip: np.ndarray | None  # which rows to ignore
+    ignored: np.ndarray | None  # which samples to ignore
     n: int  # what the losses are divided by
     axis: int  # of the classes in `values`
-    places: tuple[int, ...]  # the shape of `values` without it
 
 # %% ../nbs/03_losses.ipynb #3d0e7c01
-def _divisor(normalization: str, labels: np.ndarray, skip: np.ndarray | None, axis: int) -> int:
+def _count_samples(normalization: str, labels: np.ndarray, ignored: np.ndarray | None, axis: int) -> int:
     """What to divide the sum of the losses by."""
     one_of("normalization", normalization, _NORMALIZATIONS)
     if normalization == "none":
         return 1
     if normalization == "batch_size":
         return max(1, math.prod(labels.shape[:axis]))
-    ignored = 0 if skip is None or normalization == "full" else int(np.count_nonzero(skip))
-    return max(1, labels.size - ignored)
+    left_out = 0 if ignored is None or normalization == "full" else int(np.count_nonzero(ignored))
+    return max(1, labels.size - left_out)
 
 # %% ../nbs/03_losses.ipynb #f7eea888
-def _enter(
+def _as_batch(
     name: str,
-    values: ArrayLike,
-    labels: ArrayLike,
-    H: ArrayLike,
+    values: Numbers,
+    labels: Labels,
+    H: Numbers,
     axis: int,
     ignore_label: int | None,
     normalization: str,
     matrix: str = "H",
 ) -> _Batch:
     """Check the arguments of a loss and bring them into rows; `matrix` is what errors call H."""
-    values, axis = _classes(name, values, axis)
+    values, axis = _check_classes(name, values, axis)
     K, places = values.shape[axis], values.shape[:axis] + values.shape[axis + 1 :]
     given = as_numbers(matrix, H, ndim=2)
     if given.shape[1] != K or len(given) == 0:
-        raise expected(
-            matrix, f"a row per label and a column for each of the {K} classes", f"shape {given.shape}"
-        )
+        wanted = f"a row per label and a column for each of the {K} classes"
+        raise expected(matrix, wanted, f"shape {given.shape}")
     if ignore_label is not None:
         ignore_label = as_integer("ignore_label", ignore_label)
-    labels = as_labels("labels", labels, shape=places, count=len(given), ignore=ignore_label)
-    skip = None if ignore_label is None else labels == ignore_label
-    n = _divisor(normalization, labels, skip, axis)
-    labels = labels if skip is None else np.where(skip, 0, labels)
+    hint = f": soft targets and one-hot rows are a matrix, {matrix}=targets with labels=np.arange(N)"
+    labels = as_labels("labels", labels, shape=places, count=len(given), ignore=ignore_label, hint=hint)
+    # an array, since NumPy 2.0 and 2.1 refuse a number that the labels' type cannot hold
+    ignored = None if ignore_label is None else labels == np.asarray(ignore_label)
+    n = _count_samples(normalization, labels, ignored, axis)
+    labels = labels if ignored is None else np.where(ignored, 0, labels)
     values, H = together(values, given)
-    rows = values if axis == len(places) else np.moveaxis(values, axis, -1)
-    rows = np.ascontiguousarray(rows).reshape(-1, K)
-    return _Batch(
-        values, rows, labels.astype(np.intp, copy=False).reshape(-1), H, given, skip, n, axis, places
-    )
-
-# %% ../nbs/03_losses.ipynb #7c9b6651
-def _leave(rows: np.ndarray, batch: _Batch) -> np.ndarray:
-    """Rows, in the shape of the batch's values."""
-    if batch.axis == len(batch.places):
-        return rows.reshape(batch.values.shape)
-    return np.moveaxis(rows.reshape(*batch.places, rows.shape[1]), -1, batch.axis)
+    labels = labels.astype(np.intp, copy=False).reshape(-1)
+    return _Batch(name, values, _as_rows(values, axis), labels, H, given, ignored, n, axis)
 
 # %% ../nbs/03_losses.ipynb #5c0e72a1
-def _used(batch: _Batch, matrix: str = "H") -> np.ndarray:
-    """The weights that some label asks for, an error if one is not finite; the other rows are 0."""
-    used = np.zeros((len(batch.H), 1), bool)
-    used[batch.labels if batch.skip is None else batch.labels[~batch.skip.reshape(-1)]] = True
-    given, H = finite(matrix, np.where(used, batch.given, 0)), np.where(used, batch.H, 0)
-    if H.dtype != given.dtype and not np.isfinite(H).all():
-        raise expected(matrix, f"numbers that are finite in {H.dtype}", offender(given, ~np.isfinite(H)))
-    return H
+def _sum_losses(losses: np.ndarray, grad: np.ndarray, batch: _Batch, matrix: str, wanted: str) -> np.floating:
+    """The sum of the losses; an error where one is NaN. Ignored samples get loss and gradient 0."""
+    if batch.ignored is not None:
+        losses[batch.ignored.reshape(-1)] = 0
+        grad[batch.ignored.reshape(-1)] = 0
+    wrong = np.flatnonzero(np.isnan(losses))
+    if len(wrong):
+        if batch.name == "logits":
+            _check_logits(batch.values, batch.axis, batch.ignored)
+        raise expected(matrix, f"{wanted} in {losses.dtype}", f"the row {batch.given[batch.labels[wrong[0]]]}")
+    value = losses.sum()
+    if np.isnan(value):
+        raise expected(matrix, "losses that have a sum", "a sum of inf - inf")
+    return value
 
-# %% ../nbs/03_losses.ipynb #5c0e72a3
-def _undefined(losses: np.ndarray, batch: _Batch, total: bool) -> None:
-    """Raise if a loss, or the sum of them if a `total` is wanted, is inf - inf."""
-    nowhere = np.flatnonzero(np.isnan(losses))
-    if len(nowhere):
-        wanted = "weights of one sign, or 0, where terms of the loss are infinite (else it is inf - inf)"
-        raise expected("H", wanted, f"the row {batch.H[batch.labels[nowhere[0]]]}")
-    if total and np.isnan(losses.sum()):
-        raise expected("H", "weights with which the losses have a sum", "a sum of inf - inf")
+# %% ../nbs/03_losses.ipynb #5c0e742c
+class SimilarityWarning(UserWarning):
+    """A matrix H that can hardly mean what was wanted."""
 
-# %% ../nbs/03_losses.ipynb #1be62c13
-def _explain(batch: _Batch) -> None:
-    """Raise if bad input is the reason why losses are not finite."""
-    _refuse(batch.values, batch.axis, batch.skip)
-    H = _used(batch)
-    overflown = np.flatnonzero(~np.isfinite(np.dot(abs(H) / batch.n, np.ones(H.shape[1], H.dtype))))
-    if len(overflown):
-        wanted = f"rows whose absolute values have a finite sum in {H.dtype}"
-        raise expected("H", wanted, f"the row {H[overflown[0]]}")
-
-# %% ../nbs/03_losses.ipynb #7a10c0d4
-def _heedful(batch: _Batch, keep: bool, wary: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Losses and gradient of a batch, 0 for samples to ignore."""
-    share = {"O": Fraction}.get(batch.rows.dtype.kind, float)(1) / batch.n
-    losses, grad = _sweep(batch.rows, batch.labels, batch.H, share, keep, wary)
-    if batch.skip is not None:
-        losses[batch.skip.reshape(-1)] = 0
-        if keep:
-            grad[batch.skip.reshape(-1)] = 0
-    return losses, grad
+# %% ../nbs/03_losses.ipynb #5c0e7522
+def _warn_of_distances(batch: _Batch, stacklevel: int) -> None:
+    """Warn if H looks like distances: square, 0 on the diagonal and positive everywhere else."""
+    H, K = batch.H, batch.H.shape[1]
+    if not 1 < len(H) == K or np.diagonal(H).any():
+        return
+    if np.count_nonzero(H > 0) == K * (K - 1) and not np.array_equal(batch.labels, np.arange(len(batch.labels))):
+        warnings.warn(
+            "H: it looks like distances, and the best prediction is then the most distant class; give similarities "
+            "(similarity_from_distance makes them), or use expected_distance. If it is meant so: "
+            "warnings.simplefilter('ignore', nnnotes.losses.SimilarityWarning)",
+            SimilarityWarning,
+            stacklevel=stacklevel + 1,
+        )
 
 # %% ../nbs/03_losses.ipynb #6f13af6f
-@np.errstate(all="ignore")
 def _infogain(
-    logits: ArrayLike,
-    labels: ArrayLike,
-    H: ArrayLike,
-    axis: int,
-    ignore_label: int | None,
-    normalization: str,
-    keep: bool,
-    total: bool,
+    logits: Numbers, labels: Labels, H: Numbers, axis: int, ignore_label: int | None, normalization: str
 ) -> tuple[np.floating, np.ndarray, np.ndarray]:
-    """The loss (if `total`), its share for each label, and its gradient (scratch if not `keep`)."""
-    batch = _enter("logits", logits, labels, H, axis, ignore_label, normalization)
-    losses, grad = _heedful(batch, keep, wary=False)
-    value = losses.sum()
-    if not -np.inf < value < np.inf:
-        _explain(batch)
-        losses, grad = _heedful(batch, keep, wary=True)
-        _undefined(losses, batch, total)
-        value = losses.sum()
-    return value, losses.reshape(batch.places), _leave(grad, batch) if keep else grad
+    """The loss, its part for each sample, and its gradient."""
+    batch = _as_batch("logits", logits, labels, H, axis, ignore_label, normalization)
+    _warn_of_distances(batch, stacklevel=3)
+    with np.errstate(all="ignore"):
+        losses, grad = _infogain_rows(batch.rows, batch.labels, batch.H, batch.n)
+        wanted = "finite weights with a finite sum, of one sign where classes are masked out,"
+        value = _sum_losses(losses, grad, batch, "H", wanted)
+    shape, axis = batch.values.shape, batch.axis
+    return value, losses.reshape(shape[:axis] + shape[axis + 1 :]), _from_rows(grad, shape, axis)
 
 # %% ../nbs/03_losses.ipynb #9a940e85
 def infogain_value_and_grad(
-    logits: ArrayLike,
-    labels: ArrayLike,
-    H: ArrayLike,
+    logits: Numbers,
+    labels: Labels,
+    H: Numbers,
     *,
     axis: int = -1,
     ignore_label: int | None = None,
-    normalization: str = "valid",
+    normalization: Normalization = "valid",
 ) -> tuple[np.floating, np.ndarray]:
-    """Infogain loss and its gradient, in one pass.
+    """Infogain loss and its gradient. `H` holds similarities, not distances.
 
     Parameters
     ----------
@@ -445,8 +355,8 @@ def infogain_value_and_grad(
         The row of `H` that belongs to each sample, 0 to M - 1. Soft targets: ``H`` with one row per
         sample, ``labels = arange(N)``.
     H : array_like, shape (M, K)
-        Weight of the log-probability of each class, one row per label. Any finite numbers; they take the
-        dtype of `logits`.
+        Weight of the log-probability of each class, one row per label: the more a class resembles the
+        label, the more. Any finite numbers; they take the dtype of `logits`.
     axis : int
         The axis of the classes.
     ignore_label : int, optional
@@ -467,11 +377,25 @@ def infogain_value_and_grad(
     ------
     ValueError
         Shapes that do not match, labels out of range, an unknown normalization; logits that are NaN,
-        +inf, or only -inf along `axis`; weights that are not finite, in a row that is used, or whose
-        absolute values have no finite sum; weights of both signs on classes that are masked out, or infinite
-        losses of both signs.
+        +inf, or only -inf along `axis`; weights that are not finite, in a row that is used, or have no
+        finite sum; weights of both signs on classes that are masked out, or infinite losses of both signs.
     TypeError
         Arguments that are not numbers, labels or an `ignore_label` that are not integers, masked arrays.
+
+    Warns
+    -----
+    SimilarityWarning
+        `H` looks like distances: square, 0 on the diagonal and positive everywhere else. Not if the labels
+        are ``arange(N)``. If it is meant so, silence it with
+        ``warnings.simplefilter("ignore", nnnotes.losses.SimilarityWarning)``.
+
+    See Also
+    --------
+    infogain : The value alone.
+    infogain_losses : One value for each sample.
+    infogain_from_probabilities_value_and_grad : The same loss of probabilities.
+    expected_distance_value_and_grad : The loss that takes distances.
+    check_similarity : What may be wrong with a matrix.
 
     Notes
     -----
@@ -481,8 +405,9 @@ def infogain_value_and_grad(
               \\partial L / \\partial z_k = r p_k - h_k
 
     A class for which :math:`e^{z_k - \\max_c z_c}`, divided like the losses, is below 4 times the smallest
-    normal number may count as impossible. Proved for this function at (N, M, K) = (2, 3, 5) and (5, 2, 4): with
-    and without shift, every position of the largest logit, rows done over, blocks of one row and of two.
+    normal number may count as impossible. Batches of 16384 logits and more are computed without subtracting
+    the largest logit where that loses no digits. Proved at (N, M, K) = (2, 3, 5) and (5, 2, 4) for this
+    function, every position of the largest logit, and for the way that large batches take.
 
     References
     ----------
@@ -496,100 +421,34 @@ def infogain_value_and_grad(
     >>> value.round(4), grad.round(4)
     (np.float64(1.0986), array([[ 0.3333, -0.6667,  0.3333]]))
     """
-    value, _, grad = _infogain(logits, labels, H, axis, ignore_label, normalization, True, True)
+    value, _, grad = _infogain(logits, labels, H, axis, ignore_label, normalization)
     return value, grad
-
-# %% ../nbs/03_losses.ipynb #7dfb4fea
-def infogain_grad(
-    logits: ArrayLike,
-    labels: ArrayLike,
-    H: ArrayLike,
-    *,
-    axis: int = -1,
-    ignore_label: int | None = None,
-    normalization: str = "valid",
-) -> np.ndarray:
-    """Gradient of the infogain loss with respect to the logits.
-
-    Parameters
-    ----------
-    logits : array_like, shape (N, K), or any shape with the classes along `axis`
-        Scores. -inf masks a class out.
-    labels : array_like of int, shape of `logits` without `axis`
-        The row of `H` that belongs to each sample.
-    H : array_like, shape (M, K)
-        Weight of the log-probability of each class, one row per label.
-    axis : int
-        The axis of the classes.
-    ignore_label : int, optional
-        Samples with this label have gradient 0.
-    normalization : {"valid", "full", "batch_size", "none"}
-        Divide by the number of samples not ignored, of all samples, by the sizes before `axis`, or by 1.
-
-    Returns
-    -------
-    ndarray, shape and dtype of `logits`
-
-    Raises
-    ------
-    ValueError, TypeError
-        As :func:`infogain_value_and_grad`.
-
-    Notes
-    -----
-    :math:`\\partial L / \\partial z_k = r p_k - h_k` with :math:`r = \\sum_j h_j`:
-    proved as part of :func:`infogain_value_and_grad`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from nnnotes.losses import infogain_grad
-    >>> infogain_grad([[0.0, 0.0, 0.0]], [1], np.eye(3)).round(4)
-    array([[ 0.3333, -0.6667,  0.3333]])
-    """
-    return _infogain(logits, labels, H, axis, ignore_label, normalization, True, False)[2]
 
 # %% ../nbs/03_losses.ipynb #355be045
 def infogain(
-    logits: ArrayLike,
-    labels: ArrayLike,
-    H: ArrayLike,
+    logits: Numbers,
+    labels: Labels,
+    H: Numbers,
     *,
     axis: int = -1,
     ignore_label: int | None = None,
-    normalization: str = "valid",
+    normalization: Normalization = "valid",
 ) -> np.floating:
-    """Infogain loss of a batch.
+    """Infogain loss of a batch. `H` holds similarities, not distances.
 
     Parameters
     ----------
-    logits : array_like, shape (N, K), or any shape with the classes along `axis`
-        Scores. -inf masks a class out.
-    labels : array_like of int, shape of `logits` without `axis`
-        The row of `H` that belongs to each sample.
-    H : array_like, shape (M, K)
-        Weight of the log-probability of each class, one row per label.
-    axis : int
-        The axis of the classes.
-    ignore_label : int, optional
-        Samples with this label have loss 0.
-    normalization : {"valid", "full", "batch_size", "none"}
-        Divide by the number of samples not ignored, of all samples, by the sizes before `axis`, or by 1.
+    logits, labels, H, axis, ignore_label, normalization
+        As for :func:`infogain_value_and_grad`.
 
     Returns
     -------
     float of the dtype of `logits`
-        inf where a class that is masked out has a positive weight (-inf: a negative one), or a term is
-        beyond the largest number.
+        The loss, as there.
 
-    Raises
-    ------
-    ValueError, TypeError
-        As :func:`infogain_value_and_grad`.
-
-    Notes
-    -----
-    :math:`L = -\\sum_j h_j \\log p_j`: proved at (N, M, K) = (2, 3, 5), with and without shift.
+    See Also
+    --------
+    infogain_value_and_grad : The loss and its gradient; says what is raised and what warned of.
 
     Examples
     --------
@@ -598,44 +457,32 @@ def infogain(
     >>> infogain([[0.0, 0.0, 0.0]], [1], np.eye(3)).round(4)
     np.float64(1.0986)
     """
-    return _infogain(logits, labels, H, axis, ignore_label, normalization, False, True)[0]
+    return _infogain(logits, labels, H, axis, ignore_label, normalization)[0]
 
 # %% ../nbs/03_losses.ipynb #7f56f4e9
 def infogain_losses(
-    logits: ArrayLike,
-    labels: ArrayLike,
-    H: ArrayLike,
+    logits: Numbers,
+    labels: Labels,
+    H: Numbers,
     *,
     axis: int = -1,
     ignore_label: int | None = None,
 ) -> np.ndarray:
-    """Infogain losses of the single samples.
+    """Infogain losses of the single samples. `H` holds similarities, not distances.
 
     Parameters
     ----------
-    logits : array_like, shape (N, K), or any shape with the classes along `axis`
-        Scores. -inf masks a class out.
-    labels : array_like of int, shape of `logits` without `axis`
-        The row of `H` that belongs to each sample.
-    H : array_like, shape (M, K)
-        Weight of the log-probability of each class, one row per label.
-    axis : int
-        The axis of the classes.
-    ignore_label : int, optional
-        Samples with this label have loss 0.
+    logits, labels, H, axis, ignore_label
+        As for :func:`infogain_value_and_grad`.
 
     Returns
     -------
     ndarray, shape of `labels`, dtype of `logits`
+        One loss for each sample.
 
-    Raises
-    ------
-    ValueError, TypeError
-        As :func:`infogain_value_and_grad`.
-
-    Notes
-    -----
-    :math:`L = -\\sum_j h_j \\log p_j`: proved at (N, M, K) = (2, 3, 5), with and without shift.
+    See Also
+    --------
+    infogain_value_and_grad : The loss of a batch and its gradient; says what is raised and what warned of.
 
     Examples
     --------
@@ -644,140 +491,97 @@ def infogain_losses(
     >>> infogain_losses([[0.0, 0.0], [2.0, 0.0]], [0, 0], np.eye(2)).round(4)
     array([0.6931, 0.1269])
     """
-    return _infogain(logits, labels, H, axis, ignore_label, "none", False, False)[1]
+    return _infogain(logits, labels, H, axis, ignore_label, "none")[1]
 
-# %% ../nbs/03_losses.ipynb #4312d5d6
+# %% ../nbs/03_losses.ipynb #e46c8b09
 _NOT_NEGATIVE = Interval(0, math.inf, (True, False))
 
 
-def _enter_probabilities(
-    probabilities: ArrayLike,
-    labels: ArrayLike,
-    H: ArrayLike,
-    axis: int,
-    ignore_label: int | None,
-    normalization: str,
-) -> tuple[_Batch, np.ndarray]:
-    """Checked arguments; the weights of each sample in the mean, 0 if it is ignored."""
-    batch = _enter("probabilities", probabilities, labels, H, axis, ignore_label, normalization)
-    within("probabilities", _heeded(batch.values, batch.axis, batch.skip), _NOT_NEGATIVE)
-    h = _used(batch)[batch.labels] / batch.n
-    if batch.skip is not None:
-        h[batch.skip.reshape(-1)] = 0
-    return batch, h
-
-# %% ../nbs/03_losses.ipynb #e46c8b09
-@np.errstate(all="ignore")
-def infogain_from_probabilities(
-    probabilities: ArrayLike,
-    labels: ArrayLike,
-    H: ArrayLike,
+def infogain_from_probabilities_value_and_grad(
+    probabilities: Numbers,
+    labels: Labels,
+    H: Numbers,
     *,
     axis: int = -1,
     ignore_label: int | None = None,
-    normalization: str = "valid",
-) -> np.floating:
-    """Infogain loss of a batch of probabilities; from logits, :func:`infogain` is more accurate.
+    normalization: Normalization = "valid",
+) -> tuple[np.floating, np.ndarray]:
+    """Infogain loss of probabilities, and its gradient with respect to them, each a free variable.
+
+    Where there are logits, :func:`infogain_value_and_grad` is more accurate. `H` holds similarities, not
+    distances.
 
     Parameters
     ----------
     probabilities : array_like, shape (N, K), or any shape with the classes along `axis`
         Not negative. They are taken as they are: nothing is clipped, and they need not sum to 1.
     labels, H, axis, ignore_label, normalization
-        As for :func:`infogain`.
+        As for :func:`infogain_value_and_grad`.
 
     Returns
     -------
-    float of the dtype of `probabilities`
-        inf where a probability of 0 has a positive weight.
+    value : float of the dtype of `probabilities`
+        The loss; inf where a probability of 0 has a positive weight.
+    grad : ndarray, shape and dtype of `probabilities`
+        Its gradient; infinite where a probability is 0 and its weight is not.
 
     Raises
     ------
     ValueError, TypeError
-        As :func:`infogain`; also for negative or infinite probabilities.
+        As :func:`infogain_value_and_grad`; also for negative or infinite probabilities.
+
+    See Also
+    --------
+    infogain_value_and_grad : The same loss from logits.
 
     Notes
     -----
-    :math:`L = -\\sum_j h_j \\log p_j`, proved at (N, M, K) = (2, 3, 5).
+    .. math:: L = -\\sum_j h_j \\log p_j, \\qquad \\partial L / \\partial p_j = -h_j / p_j
+
+    Proved at (N, M, K) = (2, 3, 5).
 
     Examples
     --------
     >>> import numpy as np
-    >>> from nnnotes.losses import infogain_from_probabilities
-    >>> infogain_from_probabilities([[0.25, 0.75]], [1], np.eye(2)).round(4)
-    np.float64(0.2877)
+    >>> from nnnotes.losses import infogain_from_probabilities_value_and_grad
+    >>> value, grad = infogain_from_probabilities_value_and_grad([[0.25, 0.75]], [1], np.eye(2))
+    >>> value.round(4), grad.round(4)
+    (np.float64(0.2877), array([[ 0.    , -1.3333]]))
     """
-    batch, h = _enter_probabilities(probabilities, labels, H, axis, ignore_label, normalization)
-    losses = -np.vecdot(h, np.log(batch.rows, out=np.zeros_like(batch.rows), where=h != 0))
-    _undefined(losses, batch, True)
-    return losses.sum()
-
-# %% ../nbs/03_losses.ipynb #c3b8d8d6
-@np.errstate(all="ignore")
-def infogain_from_probabilities_grad(
-    probabilities: ArrayLike,
-    labels: ArrayLike,
-    H: ArrayLike,
-    *,
-    axis: int = -1,
-    ignore_label: int | None = None,
-    normalization: str = "valid",
-) -> np.ndarray:
-    """Gradient of the infogain loss with respect to the probabilities, each a free variable.
-
-    Parameters
-    ----------
-    probabilities, labels, H, axis, ignore_label, normalization
-        As for :func:`infogain_from_probabilities`.
-
-    Returns
-    -------
-    ndarray, shape and dtype of `probabilities`
-        Infinite where a probability is 0 and its weight is not.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As :func:`infogain_from_probabilities`.
-
-    Notes
-    -----
-    :math:`\\partial L / \\partial p_j = -h_j / p_j`, proved at (N, M, K) = (2, 3, 5).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from nnnotes.losses import infogain_from_probabilities_grad
-    >>> infogain_from_probabilities_grad([[0.25, 0.75]], [1], np.eye(2)).round(4)
-    array([[ 0.    , -1.3333]])
-    """
-    batch, h = _enter_probabilities(probabilities, labels, H, axis, ignore_label, normalization)
-    return _leave(np.divide(-h, batch.rows + 0, out=np.zeros_like(batch.rows), where=h != 0), batch)
+    batch = _as_batch("probabilities", probabilities, labels, H, axis, ignore_label, normalization)
+    within("probabilities", _zero_ignored(batch.values, batch.axis, batch.ignored), _NOT_NEGATIVE)
+    _warn_of_distances(batch, stacklevel=2)
+    with np.errstate(all="ignore"):
+        h, p = np.take(batch.H, batch.labels, axis=0) / batch.n, batch.rows + 0  # + 0 makes -0 to 0
+        logs = np.log(p, out=np.zeros_like(p), where=h != 0)
+        losses = -(h * logs).sum(1) + 0 * h.sum(1)  # NaN where the weights have no finite sum
+        grad = np.divide(-h, p, out=np.zeros_like(p), where=h != 0)
+        wanted = "finite weights with a finite sum, of one sign where probabilities are 0,"
+        value = _sum_losses(losses, grad, batch, "H", wanted)
+    return value, _from_rows(grad, batch.values.shape, batch.axis)
 
 # %% ../nbs/03_losses.ipynb #5c0e7408
-def _weights(name: str, value: ArrayLike, ndim: int, interval: Interval = _NOT_NEGATIVE) -> np.ndarray:
+def _as_weights(name: str, value: Numbers, ndim: int, interval: Interval = _NOT_NEGATIVE) -> np.ndarray:
     """`value` as float64, or as the exact numbers that it holds; an error outside of the interval."""
     array = within(name, as_numbers(name, value, ndim=ndim), interval)
     return array.astype({"O": object}.get(array.dtype.kind, np.float64))
 
 # %% ../nbs/03_losses.ipynb #5c0e7409
-def _matrix(H: np.ndarray, dtype: type) -> np.ndarray:
+def _in_dtype(H: np.ndarray, dtype: FloatType) -> np.ndarray:
     """The matrix in this dtype; exact numbers are kept."""
-    if dtype is None or dtype not in FLOATS:
-        raise TypeError(f"dtype: expected float32 or float64, got {dtype!r}")
-    return H.astype({"O": object}.get(H.dtype.kind, dtype))
+    return H.astype({"O": object}.get(H.dtype.kind, as_float_type("dtype", dtype)))
 
 # %% ../nbs/03_losses.ipynb #5c0e7497
 @np.errstate(over="ignore", under="ignore")
-def _refuse_lost(name: str, numbers: np.ndarray, dtype: type) -> None:
+def _check_representable(name: str, numbers: np.ndarray, dtype: FloatType) -> None:
     """Raise if a number overflows in this dtype, or becomes 0."""
-    cast = _matrix(numbers, dtype)
+    cast = _in_dtype(numbers, dtype)
     lost = ~np.isfinite(cast) | ((cast == 0) & (numbers != 0))
     if lost.any():
         raise expected(name, f"numbers that {cast.dtype} can hold", offender(numbers, lost))
 
 # %% ../nbs/03_losses.ipynb #5c0e740a
-def identity_matrix(count: int, *, dtype: type = np.float64) -> np.ndarray:
+def identity_matrix(count: int, *, dtype: FloatType = np.float64) -> np.ndarray:
     """The matrix with which the infogain loss is the cross-entropy.
 
     Parameters
@@ -796,6 +600,10 @@ def identity_matrix(count: int, *, dtype: type = np.float64) -> np.ndarray:
     ValueError, TypeError
         A count that is not a positive integer, an unknown dtype.
 
+    See Also
+    --------
+    class_weight_matrix : The same with a weight for each class.
+
     Examples
     --------
     >>> from nnnotes.losses import identity_matrix, infogain
@@ -805,10 +613,10 @@ def identity_matrix(count: int, *, dtype: type = np.float64) -> np.ndarray:
     count = as_integer("count", count)
     if count < 1:
         raise expected("count", "at least one class", count)
-    return _matrix(np.eye(count), dtype)
+    return _in_dtype(np.eye(count), dtype)
 
 # %% ../nbs/03_losses.ipynb #5c0e740b
-def class_weight_matrix(weight: ArrayLike, *, dtype: type = np.float64) -> np.ndarray:
+def class_weight_matrix(weight: Numbers, *, dtype: FloatType = np.float64) -> np.ndarray:
     """The matrix that weighs each sample by the weight of its class.
 
     Parameters
@@ -828,6 +636,10 @@ def class_weight_matrix(weight: ArrayLike, *, dtype: type = np.float64) -> np.nd
     ValueError, TypeError
         Weights that are negative, not finite, not numbers or none at all; an unknown dtype.
 
+    See Also
+    --------
+    label_smoothing_matrix : The same with a share for all classes.
+
     Notes
     -----
     With ``normalization="valid"`` the loss is divided by the number of samples. PyTorch divides by the
@@ -840,14 +652,14 @@ def class_weight_matrix(weight: ArrayLike, *, dtype: type = np.float64) -> np.nd
     array([[1., 0.],
            [0., 2.]])
     """
-    weight = _weights("weight", weight, 1)
+    weight = _as_weights("weight", weight, 1)
     if not len(weight):
         raise expected("weight", "at least one number", "none")
     return label_smoothing_matrix(len(weight), 0, weight=weight, dtype=dtype)
 
 # %% ../nbs/03_losses.ipynb #5c0e740c
 def label_smoothing_matrix(
-    count: int, smoothing: float, *, weight: ArrayLike | None = None, dtype: type = np.float64
+    count: int, smoothing: float, *, weight: Numbers | None = None, dtype: FloatType = np.float64
 ) -> np.ndarray:
     """The matrix that gives a share of the credit to all classes alike, with or without class weights.
 
@@ -872,6 +684,10 @@ def label_smoothing_matrix(
         A count that is not a positive integer, a share outside of [0, 1], weights that are negative, not
         finite or not one per class; an unknown dtype.
 
+    See Also
+    --------
+    identity_matrix : No smoothing.
+
     Notes
     -----
     .. math:: H_{yj} = ((1 - \\varepsilon)\\, \\delta_{yj} + \\varepsilon / K)\\, w_j
@@ -892,24 +708,26 @@ def label_smoothing_matrix(
            [0.05, 0.95]])
     """
     H = identity_matrix(count)
-    share = _weights("smoothing", smoothing, 0, Interval(0, 1, (True, True)))
-    w = _weights("weight", np.ones(len(H)) if weight is None else weight, 1)
+    share = _as_weights("smoothing", smoothing, 0, Interval(0, 1, (True, True)))
+    w = _as_weights("weight", np.ones(len(H)) if weight is None else weight, 1)
     if len(w) != len(H):
         raise expected("weight", f"one number for each of {count} classes", f"shape {w.shape}")
-    _refuse_lost("weight", w, dtype)
-    return _matrix(((1 - share) * H + share / count) * w, dtype)
+    _check_representable("weight", w, dtype)
+    return _in_dtype(((1 - share) * H + share / count) * w, dtype)
 
 # %% ../nbs/03_losses.ipynb #5c0e7410
 @np.errstate(over="ignore", under="ignore")
 def similarity_from_distance(
-    D: ArrayLike, *, scale: float = 1.0, normalize: bool = False, dtype: type = np.float64
+    D: Numbers, *, scale: float = 1.0, normalize: bool = False, dtype: FloatType = np.float64
 ) -> np.ndarray:
     """Similarities that fall off exponentially with the distance.
 
     Parameters
     ----------
     D : array_like, shape (K, K)
-        Distances: not negative, 0 on the diagonal, infinite where nothing is in common.
+        Distances: not negative, 0 on the diagonal, infinite where nothing is in common. What rounding
+        leaves there, as in ``1 - corrcoef(X)``, is taken for 0: up to ``sqrt(eps)`` times the greatest
+        distance, eps being that of the dtype of `D`.
     scale : float
         The distance at which the similarity is 1/e. Positive; as it goes to 0, the loss becomes the
         cross-entropy.
@@ -927,6 +745,11 @@ def similarity_from_distance(
     ValueError, TypeError
         Distances that are negative, NaN, not square, or not 0 from a label to itself; a scale that is
         not positive and finite; an unknown dtype.
+
+    See Also
+    --------
+    similarity_from_tree : From a tree of labels.
+    check_similarity : What may be wrong with a matrix.
 
     Notes
     -----
@@ -946,16 +769,8 @@ def similarity_from_distance(
     """
     if not isinstance(normalize, (bool, np.bool_)):
         raise TypeError(f"normalize: expected True or False, got {normalize!r}")
-    D = _weights("D", D, 2, Interval(0, math.inf, (True, True)))
-    if D.shape[0] != D.shape[1] or not len(D):
-        raise expected("D", "as many rows as columns, at least one", f"shape {D.shape}")
-    apart = np.diagonal(D) != 0
-    if apart.any():
-        raise expected(
-            "D", "0 from each label to itself", f"{np.diagonal(D)[apart][0]} for label {apart.argmax()}"
-        )
-    H = np.exp(-D / positive("scale", scale))
-    return _matrix(H / H.sum(1, keepdims=True) if normalize else H, dtype)
+    H = np.exp(-as_distances("D", D) / positive("scale", scale))
+    return _in_dtype(H / H.sum(1, keepdims=True) if normalize else H, dtype)
 
 # %% ../nbs/03_losses.ipynb #5c0e7413
 def _paths(tree: object) -> Iterator[tuple[int, tuple[int, ...]]]:
@@ -973,7 +788,7 @@ def _paths(tree: object) -> Iterator[tuple[int, tuple[int, ...]]]:
             waiting += reversed(inner)
 
 # %% ../nbs/03_losses.ipynb #5c0e7414
-def similarity_from_tree(tree: tuple | list, *, dtype: type = np.float64) -> np.ndarray:
+def similarity_from_tree(tree: tuple | list, *, dtype: FloatType = np.float64) -> np.ndarray:
     """Similarities of labels that are the leaves of a tree.
 
     Parameters
@@ -993,6 +808,10 @@ def similarity_from_tree(tree: tuple | list, *, dtype: type = np.float64) -> np.
     ValueError, TypeError
         Leaves that are not the integers from 0 on, each once; a tree that is not a tuple or list; an
         unknown dtype.
+
+    See Also
+    --------
+    similarity_from_distance : From distances.
 
     Notes
     -----
@@ -1027,10 +846,10 @@ def similarity_from_tree(tree: tuple | list, *, dtype: type = np.float64) -> np.
         same &= level[:, None] == level
         common += same
     depth = np.diagonal(common)
-    return _matrix(2 * common / (depth[:, None] + depth), dtype)
+    return _in_dtype(2 * common / (depth[:, None] + depth), dtype)
 
 # %% ../nbs/03_losses.ipynb #5c0e7417
-def ignore_labels(H: ArrayLike, labels: ArrayLike) -> np.ndarray:
+def ignore_labels(H: Numbers, labels: Labels) -> np.ndarray:
     """A copy of the matrix in which the rows of these labels are zero.
 
     Parameters
@@ -1049,6 +868,10 @@ def ignore_labels(H: ArrayLike, labels: ArrayLike) -> np.ndarray:
     ValueError, TypeError
         A matrix that is none, or holds NaN or infinities; labels out of range or not integers.
 
+    See Also
+    --------
+    infogain_value_and_grad : Its `ignore_label` leaves samples out of the mean, too.
+
     Notes
     -----
     Samples with these labels have loss 0 and gradient 0, and count in a mean over the valid samples;
@@ -1057,7 +880,7 @@ def ignore_labels(H: ArrayLike, labels: ArrayLike) -> np.ndarray:
     Examples
     --------
     >>> from nnnotes.losses import identity_matrix, ignore_labels
-    >>> ignore_labels(identity_matrix(2), [1])
+    >>> ignore_labels(identity_in_dtype(2), [1])
     array([[1., 0.],
            [0., 0.]])
     """
@@ -1068,7 +891,7 @@ def ignore_labels(H: ArrayLike, labels: ArrayLike) -> np.ndarray:
 
 # %% ../nbs/03_losses.ipynb #5c0e7425
 @np.errstate(divide="ignore")
-def infogain_floor(H: ArrayLike) -> np.ndarray:
+def infogain_floor(H: Numbers) -> np.ndarray:
     """The least infogain loss that a sample of each label can have.
 
     Parameters
@@ -1085,6 +908,10 @@ def infogain_floor(H: ArrayLike) -> np.ndarray:
     ------
     ValueError, TypeError
         Weights that are negative (the loss has no least value), not finite, not numbers or none at all.
+
+    See Also
+    --------
+    infogain_losses : The losses that cannot be less.
 
     Notes
     -----
@@ -1104,10 +931,6 @@ def infogain_floor(H: ArrayLike) -> np.ndarray:
     labels = np.where((H > 0).any(1), np.arange(len(H)), -1)
     return infogain_losses(np.log(H), labels, H, ignore_label=-1)
 
-# %% ../nbs/03_losses.ipynb #5c0e742c
-class SimilarityWarning(UserWarning):
-    """A matrix H that can hardly mean what was wanted."""
-
 # %% ../nbs/03_losses.ipynb #5c0e742d
 def _rows(wrong: np.ndarray) -> str:
     """The rows where `wrong` holds, the first five by number."""
@@ -1117,8 +940,8 @@ def _rows(wrong: np.ndarray) -> str:
 
 # %% ../nbs/03_losses.ipynb #5c0e742e
 @np.errstate(over="ignore", invalid="ignore")
-def _findings(H: np.ndarray, heeded: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    """What may be wrong about a matrix, and in which rows; those that are not heeded have no say."""
+def _find_problems(H: np.ndarray, checked: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """What may be wrong about a matrix, and in which rows; only the rows that are checked count."""
     negative, total = np.any(H < 0, axis=1), H.sum(1)
     overflown = ~(abs(total) < np.inf)
     empty = ~(total > 0) & ~overflown
@@ -1131,7 +954,7 @@ def _findings(H: np.ndarray, heeded: np.ndarray) -> list[tuple[str, np.ndarray]]
         label = np.diagonal(H)
         distances = (label == 0) & (np.count_nonzero(H > 0, 1) == len(H) - 1)
         other = np.any(H > label[:, None], axis=1)
-        if distances[heeded].all():
+        if distances[checked].all():
             what = "it looks like distances ({}): the best prediction is the most distant class"
             findings.append((what, distances))
         else:
@@ -1140,7 +963,7 @@ def _findings(H: np.ndarray, heeded: np.ndarray) -> list[tuple[str, np.ndarray]]
     return findings
 
 # %% ../nbs/03_losses.ipynb #5c0e742f
-def check_similarity(H: ArrayLike, *, ignored: ArrayLike = ()) -> np.ndarray:
+def check_similarity(H: Numbers, *, ignored: Labels = ()) -> np.ndarray:
     """Warn where a matrix for the infogain loss can hardly mean what was wanted.
 
     Parameters
@@ -1153,7 +976,7 @@ def check_similarity(H: ArrayLike, *, ignored: ArrayLike = ()) -> np.ndarray:
     Returns
     -------
     ndarray
-        `H`, to be used at once: ``infogain(logits, labels, check_similarity(H))``.
+        A copy of `H`, to be used at once: ``infogain(logits, labels, check_similarity(H))``.
 
     Warns
     -----
@@ -1167,6 +990,10 @@ def check_similarity(H: ArrayLike, *, ignored: ArrayLike = ()) -> np.ndarray:
     ValueError, TypeError
         NaN or infinities, a matrix that is none; labels out of range or not integers.
 
+    See Also
+    --------
+    infogain_floor : The least loss that a row allows.
+
     Examples
     --------
     >>> import warnings
@@ -1176,76 +1003,58 @@ def check_similarity(H: ArrayLike, *, ignored: ArrayLike = ()) -> np.ndarray:
     >>> print(caught[0].message)
     H: another class weighs more than the label (row 1): the best prediction is that class
     """
-    H = finite("H", as_numbers("H", H, ndim=2))
-    ignored, heeded = as_array("ignored", ignored), np.ones(len(H), bool)
-    heeded[as_labels("ignored", ignored, shape=ignored.shape, count=len(H))] = False
-    for finding, wrong in _findings(H, heeded):
-        if (wrong & heeded).any():
-            warnings.warn(f"H: {finding.format(_rows(wrong & heeded))}", SimilarityWarning, stacklevel=2)
+    H = np.array(finite("H", as_numbers("H", H, ndim=2)))
+    ignored, checked = as_array("ignored", ignored), np.ones(len(H), bool)
+    checked[as_labels("ignored", ignored, shape=ignored.shape, count=len(H))] = False
+    for finding, wrong in _find_problems(H, checked):
+        if (wrong & checked).any():
+            warnings.warn(f"H: {finding.format(_rows(wrong & checked))}", SimilarityWarning, stacklevel=2)
     return H
 
 # %% ../nbs/03_losses.ipynb #5c0e743e
-def _average(z: np.ndarray, d: np.ndarray, g: np.ndarray) -> np.ndarray:
-    """Expected entry of each row of d under the softmax of z's; its gradient goes to g. Overwrites d."""
-    top = _tops(z)
-    p = np.subtract(z, z.take(top)[:, None], out=g)
-    p /= (p > _FAINT[z.dtype.itemsize]).view(np.int8)
-    np.exp(p, out=p)
+def _expected_distance_block(z: np.ndarray, d: np.ndarray, grad: np.ndarray) -> np.ndarray:
+    """Expected entry of each row of d under the softmax of rows z; the gradient goes to grad. Overwrites d."""
+    rows, top = np.arange(len(z)), z.argmax(1)
+    x = np.subtract(z, z[rows, top][:, None], out=grad)
+    tiny = LOG_TINY[x.itemsize]
+    if x.min() < tiny:
+        x /= x >= tiny  # divided by 0, they become -inf, and their probability 0
+    p = np.exp(x, out=grad)
     p /= p.sum(1, keepdims=True)
-    losses = np.vecdot(p, d)
-    d -= d.take(top)[:, None]
-    excess = np.vecdot(p, d)
+    losses = (p * d).sum(1)
+    d -= d[rows, top][:, None]  # differences from the most probable class: where it is certain, all digits stay
     d *= p
+    excess = d.sum(1)
     p *= excess[:, None]
-    np.subtract(d, p, out=g)
-    return losses + 0 * excess
-
-# %% ../nbs/03_losses.ipynb #5c0e7442
-def _explain_distances(losses: np.ndarray, batch: _Batch) -> None:
-    """Raise if expected distances are not finite; return if only a total of finite ones is too large."""
-    _refuse(batch.values, batch.axis, batch.skip)
-    D = _used(batch, "D")
-    wrong = np.flatnonzero(~np.isfinite(losses))
-    if len(wrong):
-        wanted = f"rows whose differences do not overflow in {D.dtype}"
-        raise expected("D", wanted, f"the row {D[batch.labels[wrong[0]]]}")
-    if np.isnan(losses.sum()):
-        raise expected("D", "distances with which the losses have a sum", "a sum of inf - inf")
+    np.subtract(d, p, out=grad)  # p (d - E)
+    return losses + 0 * (losses + excess)  # NaN where they are not finite
 
 # %% ../nbs/03_losses.ipynb #5c0e7470
-@np.errstate(all="ignore")
 def _expected_distance(
-    logits: ArrayLike,
-    labels: ArrayLike,
-    D: ArrayLike,
-    axis: int,
-    ignore_label: int | None,
-    normalization: str,
+    logits: Numbers, labels: Labels, D: Numbers, axis: int, ignore_label: int | None, normalization: str
 ) -> tuple[np.floating, np.ndarray]:
     """The expected distance and its gradient."""
-    batch = _enter("logits", logits, labels, D, axis, ignore_label, normalization, "D")
+    batch = _as_batch("logits", logits, labels, D, axis, ignore_label, normalization, "D")
     losses, grad = np.empty(len(batch.rows), batch.rows.dtype), np.empty_like(batch.rows)
-    size = max(1, _BLOCK[grad.itemsize] // grad.shape[1])
-    for i in range(0, len(grad), size):
-        d = batch.H[batch.labels[i : i + size]] / batch.n
-        losses[i : i + size] = _average(batch.rows[i : i + size], d, grad[i : i + size])
-    if batch.skip is not None:
-        losses[batch.skip.reshape(-1)] = 0
-        grad[batch.skip.reshape(-1)] = 0
-    value = losses.sum()
-    if not -np.inf < value < np.inf:
-        _explain_distances(losses, batch)
-    return value, _leave(grad, batch)
+    size = max(1, BLOCK_SIZE // grad.shape[1])
+    with np.errstate(all="ignore"):
+        for start in range(0, len(grad), size):
+            rows = slice(start, start + size)
+            d = np.take(batch.H, batch.labels[rows], axis=0) / batch.n
+            losses[rows] = _expected_distance_block(batch.rows[rows], d, grad[rows])
+        wanted = "finite distances whose differences are finite"
+        value = _sum_losses(losses, grad, batch, "D", wanted)
+    return value, _from_rows(grad, batch.values.shape, batch.axis)
 
 # %% ../nbs/03_losses.ipynb #5c0e7443
 def expected_distance_value_and_grad(
-    logits: ArrayLike,
-    labels: ArrayLike,
-    D: ArrayLike,
+    logits: Numbers,
+    labels: Labels,
+    D: Numbers,
     *,
     axis: int = -1,
     ignore_label: int | None = None,
-    normalization: str = "valid",
+    normalization: Normalization = "valid",
 ) -> tuple[np.floating, np.ndarray]:
     """Expected distance of the predicted class from the label, and its gradient.
 
@@ -1282,6 +1091,11 @@ def expected_distance_value_and_grad(
     TypeError
         Arguments that are not numbers, labels or an `ignore_label` that are not integers, masked arrays.
 
+    See Also
+    --------
+    expected_distance : The value alone.
+    infogain_value_and_grad : The loss that takes similarities.
+
     Notes
     -----
     With :math:`d = D_y` and :math:`p` the softmax of the logits,
@@ -1302,54 +1116,15 @@ def expected_distance_value_and_grad(
     """
     return _expected_distance(logits, labels, D, axis, ignore_label, normalization)
 
-# %% ../nbs/03_losses.ipynb #5c0e7444
-def expected_distance_grad(
-    logits: ArrayLike,
-    labels: ArrayLike,
-    D: ArrayLike,
-    *,
-    axis: int = -1,
-    ignore_label: int | None = None,
-    normalization: str = "valid",
-) -> np.ndarray:
-    """Gradient of the expected distance with respect to the logits.
-
-    Parameters
-    ----------
-    logits, labels, D, axis, ignore_label, normalization
-        As for :func:`expected_distance_value_and_grad`.
-
-    Returns
-    -------
-    ndarray, shape and dtype of `logits`
-
-    Raises
-    ------
-    ValueError, TypeError
-        As :func:`expected_distance_value_and_grad`.
-
-    Notes
-    -----
-    :math:`\\partial E / \\partial z_k = p_k (d_k - E)`: proved as part of
-    :func:`expected_distance_value_and_grad`.
-
-    Examples
-    --------
-    >>> from nnnotes.losses import expected_distance_grad
-    >>> expected_distance_grad([[0.0, 0.0, 0.0]], [0], [[0, 1, 5]]).round(4)
-    array([[-0.6667, -0.3333,  1.    ]])
-    """
-    return _expected_distance(logits, labels, D, axis, ignore_label, normalization)[1]
-
 # %% ../nbs/03_losses.ipynb #5c0e7447
 def expected_distance(
-    logits: ArrayLike,
-    labels: ArrayLike,
-    D: ArrayLike,
+    logits: Numbers,
+    labels: Labels,
+    D: Numbers,
     *,
     axis: int = -1,
     ignore_label: int | None = None,
-    normalization: str = "valid",
+    normalization: Normalization = "valid",
 ) -> np.floating:
     """Expected distance of the predicted class from the label.
 
@@ -1361,15 +1136,11 @@ def expected_distance(
     Returns
     -------
     float of the dtype of `logits`
+        The loss.
 
-    Raises
-    ------
-    ValueError, TypeError
-        As :func:`expected_distance_value_and_grad`.
-
-    Notes
-    -----
-    :math:`E = \\sum_j p_j d_j`: proved as part of :func:`expected_distance_value_and_grad`.
+    See Also
+    --------
+    expected_distance_value_and_grad : The loss and its gradient; says what is raised.
 
     Examples
     --------
@@ -1381,7 +1152,7 @@ def expected_distance(
 
 # %% ../nbs/03_losses.ipynb #5c0e745e
 def _difference(
-    outputs: ArrayLike, targets: ArrayLike, axis: int, normalization: str
+    outputs: Numbers, targets: Numbers, axis: int, normalization: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Outputs less targets, and that divided by what the sum of the losses is divided by."""
     outputs, given = as_numbers("outputs", outputs), as_numbers("targets", targets)
@@ -1391,7 +1162,7 @@ def _difference(
     if given.shape != outputs.shape:
         raise expected("targets", f"the shape of the outputs, {outputs.shape}", f"shape {given.shape}")
     samples = np.broadcast_to(0, outputs.shape[:axis] + outputs.shape[axis + 1 :])
-    n = _divisor(normalization, samples, None, axis)
+    n = _count_samples(normalization, samples, None, axis)
     outputs, targets = together(outputs, given)
     difference = outputs - targets
     grad = difference / n
@@ -1406,7 +1177,7 @@ def _difference(
 # %% ../nbs/03_losses.ipynb #5c0e745f
 @np.errstate(all="ignore")
 def squared_error_value_and_grad(
-    outputs: ArrayLike, targets: ArrayLike, *, axis: int = -1, normalization: str = "valid"
+    outputs: Numbers, targets: Numbers, *, axis: int = -1, normalization: Normalization = "valid"
 ) -> tuple[np.floating, np.ndarray]:
     """Half the squared error of a batch, and its gradient.
 
@@ -1438,6 +1209,10 @@ def squared_error_value_and_grad(
     TypeError
         Arguments that are not real numbers, masked arrays.
 
+    See Also
+    --------
+    squared_error : The value alone.
+
     Notes
     -----
     .. math:: L = \\tfrac12 \\sum_j (o_j - t_j)^2, \\qquad \\partial L / \\partial o_k = o_k - t_k
@@ -1455,42 +1230,9 @@ def squared_error_value_and_grad(
     difference, grad = _difference(outputs, targets, axis, normalization)
     return (difference / 2 * grad).sum(), grad
 
-# %% ../nbs/03_losses.ipynb #5c0e7460
-@np.errstate(all="ignore")
-def squared_error_grad(
-    outputs: ArrayLike, targets: ArrayLike, *, axis: int = -1, normalization: str = "valid"
-) -> np.ndarray:
-    """Gradient of half the squared error with respect to the outputs.
-
-    Parameters
-    ----------
-    outputs, targets, axis, normalization
-        As for :func:`squared_error_value_and_grad`.
-
-    Returns
-    -------
-    ndarray, shape and dtype of `outputs`
-
-    Raises
-    ------
-    ValueError, TypeError
-        As :func:`squared_error_value_and_grad`.
-
-    Notes
-    -----
-    :math:`\\partial L / \\partial o_k = o_k - t_k`, proved at (N, K) = (2, 3) and (5, 4).
-
-    Examples
-    --------
-    >>> from nnnotes.losses import squared_error_grad
-    >>> squared_error_grad([[1.0, 2.0]], [[1.0, 0.0]])
-    array([[0., 2.]])
-    """
-    return _difference(outputs, targets, axis, normalization)[1]
-
 # %% ../nbs/03_losses.ipynb #5c0e7461
 def squared_error(
-    outputs: ArrayLike, targets: ArrayLike, *, axis: int = -1, normalization: str = "valid"
+    outputs: Numbers, targets: Numbers, *, axis: int = -1, normalization: Normalization = "valid"
 ) -> np.floating:
     """Half the squared error of a batch.
 
@@ -1502,18 +1244,11 @@ def squared_error(
     Returns
     -------
     float of the dtype of `outputs`
-        inf where it is beyond the largest number.
+        The loss; inf where it is beyond the largest number.
 
-    Raises
-    ------
-    ValueError, TypeError
-        As :func:`squared_error_value_and_grad`.
-
-    Notes
-    -----
-    Arrays of one dimension are one sample; N samples with one output each have the shape (N, 1).
-
-    :math:`L = \\tfrac12 \\sum_j (o_j - t_j)^2`, proved at (N, K) = (2, 3) and (5, 4).
+    See Also
+    --------
+    squared_error_value_and_grad : The loss and its gradient; says what is raised.
 
     Examples
     --------
