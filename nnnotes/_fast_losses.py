@@ -14,7 +14,7 @@ import numpy as np
 __all__ = ['FAST_SIZE', 'BLOCK_SIZE', 'LOG_TINY', 'SAFE_LOGIT', 'SAFE_FACTOR', 'row_products', 'fast_block', 'fast_infogain_rows']
 
 # %% ../nbs/appendix/fast_losses.ipynb #5c0e7708
-FAST_SIZE = 1 << 14  # logits in a batch from which on the fast way is worth it
+FAST_SIZE = 20_000  # logits in a batch from which on the fast way is worth it: see benchmarks/README.md
 BLOCK_SIZE = 1 << 15  # numbers that are worked on at a time: 128 or 256 kB, which stay in the processor's cache
 LOG_TINY = {4: -87, 8: -708}  # by the bytes of a number: logarithm of the smallest normal one, rounded up
 SAFE_LOGIT = {4: 60, 8: 300}  # far below the logarithm of the largest number: a sum of many e^z is finite
@@ -28,24 +28,24 @@ def row_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 # %% ../nbs/appendix/fast_losses.ipynb #5c0e7710
 def fast_block(
-    z: np.ndarray, h: np.ndarray, grad: np.ndarray, lowest: int
+    z: np.ndarray, h: np.ndarray, r: np.ndarray, grad: np.ndarray, lowest: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Losses of rows of logits z under weights h, and which of them to trust; the gradient goes to grad."""
+    """Losses of rows z under weights h, whose sums are r, and which of them to trust; the gradient goes to grad."""
     size, x = z.itemsize, z
     if not z.max() < SAFE_LOGIT[size]:
         x = np.subtract(z, z.max(1)[:, None], out=grad)
-        if x.min() < lowest:
-            x /= x >= lowest  # divided by 0, they become -inf, and their probability 0
     cross = row_products(h, x)
+    if x.min() < lowest:
+        x = np.divide(x, x >= lowest, out=grad)  # divided by 0, they become -inf, and their probability 0
     s = np.exp(x, out=grad).sum(1)
-    r = h.sum(1)
-    log_term, factor = r * np.log(s), r / s
+    log_s, factor = np.log(s), r / s
+    log_term = r * log_s
     losses = log_term - cross
     grad *= factor[:, None]
     grad -= h  # r p - h
     twice = abs(losses + losses)
     kept = (twice >= np.maximum(abs(log_term), abs(r))) & (twice < np.inf)
-    return losses, kept & (np.minimum(s, abs(factor)) >= SAFE_FACTOR[size])
+    return losses, kept & (log_s > -SAFE_LOGIT[size]) & (abs(factor) >= SAFE_FACTOR[size])
 
 # %% ../nbs/appendix/fast_losses.ipynb #5c0e7715
 def fast_infogain_rows(
@@ -56,16 +56,21 @@ def fast_infogain_rows(
     size = max(1, BLOCK_SIZE // Z.shape[1])
     work = np.empty((min(size, len(Z)), Z.shape[1]), Z.dtype)
     lowest = LOG_TINY[Z.itemsize] + math.ceil(math.log(n))
+    few = 2 * len(H) <= len(Z)
+    if few:  # each row of H is used several times: what it takes is done once
+        H = H / n
+        sums = H.sum(1)
     confident = False
     for start in range(0, len(Z), size):
         rows = slice(start, start + size)
         z, g, y = Z[rows], grad[rows], labels[rows]
         h = np.take(H, y, axis=0, out=work[: len(z)], mode="clip")  # checked before; "raise" would copy
-        h /= n
+        if not few:
+            h /= n
         if confident:
             losses[rows] = plain_block(z, h, g)
             continue
-        losses[rows], trusted = fast_block(z, h, g, lowest)
+        losses[rows], trusted = fast_block(z, h, sums[y] if few else h.sum(1), g, lowest)
         doubtful = np.flatnonzero(~trusted)
         if len(doubtful):
             again = np.empty((len(doubtful), z.shape[1]), z.dtype)

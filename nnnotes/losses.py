@@ -64,11 +64,14 @@ def _check_classes(name: str, value: Numbers, axis: int) -> tuple[np.ndarray, in
 # %% ../nbs/03_losses.ipynb #5c0e7504
 def _as_rows(array: np.ndarray, axis: int) -> np.ndarray:
     """One row per sample, its classes side by side in memory, so that sums do not depend on the layout."""
-    return np.ascontiguousarray(np.moveaxis(array, axis, -1)).reshape(-1, array.shape[axis])
+    rows = array if axis == array.ndim - 1 else np.moveaxis(array, axis, -1)
+    return np.ascontiguousarray(rows).reshape(-1, array.shape[axis])
 
 # %% ../nbs/03_losses.ipynb #7c9b6651
 def _from_rows(rows: np.ndarray, shape: tuple[int, ...], axis: int) -> np.ndarray:
     """Rows, back in the shape that they were made from."""
+    if axis == len(shape) - 1:
+        return rows.reshape(shape)
     return np.moveaxis(rows.reshape(*shape[:axis], *shape[axis + 1 :], shape[axis]), -1, axis)
 
 # %% ../nbs/03_losses.ipynb #5c0e72a0
@@ -198,10 +201,10 @@ def _infogain_block(z: np.ndarray, h: np.ndarray, grad: np.ndarray) -> np.ndarra
     peak = z[rows, top]
     x = np.subtract(z, peak[:, None], out=grad)
     cross = (h * x).sum(1)
-    if np.isnan(cross).any():  # 0 times -inf: a class that is masked out and has no weight takes no part
-        cross = (h * np.where(h == 0, 0, x)).sum(1)
     tiny = LOG_TINY[x.itemsize]
     if x.min() < tiny:
+        if np.isnan(cross).any():  # 0 times -inf: a class that is masked out and has no weight takes no part
+            cross = (h * np.where(h == 0, 0, x)).sum(1)
         x /= x >= tiny  # divided by 0, they become -inf, and their probability 0
     others = np.exp(x, out=grad)
     others[rows, top] = 0
@@ -213,7 +216,7 @@ def _infogain_block(z: np.ndarray, h: np.ndarray, grad: np.ndarray) -> np.ndarra
     grad *= (r / s)[:, None]
     grad -= h  # r p - h
     grad[rows, top] = q / s - h_top * (t / s)  # the same where p = 1 / s, without the difference
-    return r * np.log1p(t) - cross + 0 * (r + peak)  # NaN where these two are not finite
+    return r * np.log1p(t) - cross
 
 # %% ../nbs/03_losses.ipynb #f8e81cb9
 def _infogain_rows(Z: np.ndarray, labels: np.ndarray, H: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -224,7 +227,7 @@ def _infogain_rows(Z: np.ndarray, labels: np.ndarray, H: np.ndarray, n: int) -> 
     size = max(1, BLOCK_SIZE // Z.shape[1])
     for start in range(0, len(Z), size):
         rows = slice(start, start + size)
-        h = np.take(H, labels[rows], axis=0) / n
+        h = H[labels[rows]] / n
         losses[rows] = _infogain_block(Z[rows], h, grad[rows])
     return losses, grad
 
@@ -284,22 +287,24 @@ def _as_batch(
     labels = labels if ignored is None else np.where(ignored, 0, labels)
     values, H = together(values, given)
     labels = labels.astype(np.intp, copy=False).reshape(-1)
-    return _Batch(name, values, _as_rows(values, axis), labels, H, given, ignored, n, axis)
+    return _Batch(name, values, _as_rows(values, axis), labels, np.ascontiguousarray(H), given, ignored, n, axis)
 
 # %% ../nbs/03_losses.ipynb #5c0e72a1
 def _sum_losses(losses: np.ndarray, grad: np.ndarray, batch: _Batch, matrix: str, wanted: str) -> np.floating:
-    """The sum of the losses; an error where one is NaN. Ignored samples get loss and gradient 0."""
+    """The sum of the losses; an error where bad input made one of them NaN or infinite. 0 for ignored samples."""
     if batch.ignored is not None:
         losses[batch.ignored.reshape(-1)] = 0
         grad[batch.ignored.reshape(-1)] = 0
-    wrong = np.flatnonzero(np.isnan(losses))
-    if len(wrong):
+    value = losses.sum()
+    if not -np.inf < value < np.inf:
         if batch.name == "logits":
             _check_logits(batch.values, batch.axis, batch.ignored)
-        raise expected(matrix, f"{wanted} in {losses.dtype}", f"the row {batch.given[batch.labels[wrong[0]]]}")
-    value = losses.sum()
-    if np.isnan(value):
-        raise expected(matrix, "losses that have a sum", "a sum of inf - inf")
+        wrong = np.isnan(losses) | (np.isinf(losses) & ~np.isfinite(batch.H[batch.labels].sum(1)))
+        if wrong.any():
+            row = batch.given[batch.labels[wrong.argmax()]]
+            raise expected(matrix, f"{wanted} in {losses.dtype}", f"the row {row}")
+        if np.isnan(value):
+            raise expected(matrix, "losses that have a sum", "a sum of inf - inf")
     return value
 
 # %% ../nbs/03_losses.ipynb #5c0e742c
@@ -310,7 +315,7 @@ class SimilarityWarning(UserWarning):
 def _warn_of_distances(batch: _Batch, stacklevel: int) -> None:
     """Warn if H looks like distances: square, 0 on the diagonal and positive everywhere else."""
     H, K = batch.H, batch.H.shape[1]
-    if not 1 < len(H) == K or np.diagonal(H).any():
+    if not 1 < len(H) == K or H[0, 0] != 0 or np.diagonal(H).any():
         return
     if np.count_nonzero(H > 0) == K * (K - 1) and not np.array_equal(batch.labels, np.arange(len(batch.labels))):
         warnings.warn(
@@ -405,8 +410,8 @@ def infogain_value_and_grad(
               \\partial L / \\partial z_k = r p_k - h_k
 
     A class for which :math:`e^{z_k - \\max_c z_c}`, divided like the losses, is below 4 times the smallest
-    normal number may count as impossible. Batches of 16384 logits and more are computed without subtracting
-    the largest logit where that loses no digits. Proved at (N, M, K) = (2, 3, 5) and (5, 2, 4) for this
+    normal number may count as impossible. Batches of 20,000 logits and more are computed without subtracting
+    the largest logit where that loses no digits; a row's last digits may differ from those of the row alone. Proved at (N, M, K) = (2, 3, 5) and (5, 2, 4) for this
     function, every position of the largest logit, and for the way that large batches take.
 
     References
@@ -552,9 +557,9 @@ def infogain_from_probabilities_value_and_grad(
     within("probabilities", _zero_ignored(batch.values, batch.axis, batch.ignored), _NOT_NEGATIVE)
     _warn_of_distances(batch, stacklevel=2)
     with np.errstate(all="ignore"):
-        h, p = np.take(batch.H, batch.labels, axis=0) / batch.n, batch.rows + 0  # + 0 makes -0 to 0
+        h, p = batch.H[batch.labels] / batch.n, batch.rows + 0  # + 0 makes -0 to 0
         logs = np.log(p, out=np.zeros_like(p), where=h != 0)
-        losses = -(h * logs).sum(1) + 0 * h.sum(1)  # NaN where the weights have no finite sum
+        losses = -(h * logs).sum(1)
         grad = np.divide(-h, p, out=np.zeros_like(p), where=h != 0)
         wanted = "finite weights with a finite sum, of one sign where probabilities are 0,"
         value = _sum_losses(losses, grad, batch, "H", wanted)
@@ -1027,7 +1032,7 @@ def _expected_distance_block(z: np.ndarray, d: np.ndarray, grad: np.ndarray) -> 
     excess = d.sum(1)
     p *= excess[:, None]
     np.subtract(d, p, out=grad)  # p (d - E)
-    return losses + 0 * (losses + excess)  # NaN where they are not finite
+    return losses + 0 * (losses + excess)  # NaN where they are not finite: no distance is
 
 # %% ../nbs/03_losses.ipynb #5c0e7470
 def _expected_distance(
@@ -1040,7 +1045,7 @@ def _expected_distance(
     with np.errstate(all="ignore"):
         for start in range(0, len(grad), size):
             rows = slice(start, start + size)
-            d = np.take(batch.H, batch.labels[rows], axis=0) / batch.n
+            d = batch.H[batch.labels[rows]] / batch.n
             losses[rows] = _expected_distance_block(batch.rows[rows], d, grad[rows])
         wanted = "finite distances whose differences are finite"
         value = _sum_losses(losses, grad, batch, "D", wanted)
