@@ -35,7 +35,7 @@ def fast_block(
     if not z.max() < SAFE_LOGIT[size]:
         x = np.subtract(z, z.max(1)[:, None], out=grad)
     cross = row_products(h, x)
-    if x.min() < lowest:
+    if not x.min() >= lowest:  # NaN, too: an ignored sample may hold anything
         x = np.divide(x, x >= lowest, out=grad)  # divided by 0, they become -inf, and their probability 0
     s = np.exp(x, out=grad).sum(1)
     log_s, factor = np.log(s), r / s

@@ -202,7 +202,7 @@ def _infogain_block(z: np.ndarray, h: np.ndarray, grad: np.ndarray) -> np.ndarra
     x = np.subtract(z, peak[:, None], out=grad)
     cross = (h * x).sum(1)
     tiny = LOG_TINY[x.itemsize]
-    if x.min() < tiny:
+    if not x.min() >= tiny:  # NaN, too: an ignored sample may hold anything
         if np.isnan(cross).any():  # 0 times -inf: a class that is masked out and has no weight takes no part
             cross = (h * np.where(h == 0, 0, x)).sum(1)
         x /= x >= tiny  # divided by 0, they become -inf, and their probability 0
