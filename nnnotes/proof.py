@@ -484,9 +484,9 @@ def _ulp(got: float, true: Any, size: float, dtype: type) -> float:
     if not (math.isfinite(got) and math.isfinite(nearest)):
         return 0.0 if got == nearest or (math.isnan(got) and math.isnan(nearest)) else math.inf
     spacing = float(np.spacing(dtype(abs(nearest) if math.isnan(size) else size)))
-    if float(exact.number.rad()) > spacing / 64:
+    if float(64 * exact.number.rad() / spacing) > 1:
         raise Undecided(f"the oracle has too few digits left to judge {got}")
-    return abs(float((exact - got).number)) / spacing
+    return abs(float((exact - got).number / spacing))
 
 # %% ../nbs/01_proof.ipynb #dc76b202
 def _ulps(got: np.ndarray, true: np.ndarray, scale: Any, dtype: type) -> np.ndarray:
