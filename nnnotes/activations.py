@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, SupportsIndex, overload
 
 import numpy as np
 
@@ -51,14 +51,16 @@ def _output(y: object, interval: Interval, analytic: bool, factors: dict[str, fl
     return finite("y", array) if np.iscomplexobj(array) else within("y", array, interval)
 
 # %% ../nbs/02_activations.ipynb #5c0e7e02
-@np.errstate(all="ignore")
-def _complex_inverse(inverse: Formula, y: np.ndarray) -> np.ndarray:
-    """The inverse at complex `y`; an error where it is not finite, since no input has such an output."""
-    x = inverse(y)
-    nowhere = ~np.isfinite(x)
+def _answer(formula: Formula, name: str, given: np.ndarray, wanted: str = "numbers with a finite answer") -> np.ndarray:
+    """What the formula says to numbers that were checked; where they are complex, an error if that is not finite."""
+    if not np.iscomplexobj(given):
+        return formula(given)
+    with np.errstate(all="ignore"):
+        answer = formula(given)
+    nowhere = ~np.isfinite(answer)
     if nowhere.any():
-        raise expected("y", "outputs that some complex input has", offender(y, nowhere))
-    return x
+        raise expected(name, wanted, offender(given, nowhere))
+    return answer
 
 # %% ../nbs/02_activations.ipynb #b935da89
 class Saturation(NamedTuple):
@@ -112,6 +114,9 @@ class _Formulas:
     @property
     def __name__(self) -> str:
         return self.name
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        return self.name if globals().get(self.name) is self else super().__reduce_ex__(protocol)
 
     @property
     def _factors(self) -> dict[str, float]:
@@ -174,29 +179,29 @@ class Activation(_Formulas):
     @_elementwise
     def __call__(self, x: ComplexNumbers) -> np.ndarray:
         """The value at each input."""
-        return self._value(_input(x, self.analytic, self._factors))
+        return _answer(self._value, "x", _input(x, self.analytic, self._factors))
 
     @_elementwise
     def derivative(self, x: ComplexNumbers) -> np.ndarray:
         """The first derivative at each input; at a kink the slope on its left."""
-        return self._derivative(_input(x, self.analytic, self._factors))
+        return _answer(self._derivative, "x", _input(x, self.analytic, self._factors))
 
     @_elementwise
     def derivative_from_output(self, y: ComplexNumbers) -> np.ndarray:
         """The first derivative where the output is `y`, which lies in the range or at its ends."""
         border = self.range._replace(closed=(True, True))
-        return self._derivative_from_output(_output(y, border, self.analytic, self._factors))
+        return _answer(self._derivative_from_output, "y", _output(y, border, self.analytic, self._factors))
 
     @_elementwise
     def second_derivative(self, x: ComplexNumbers) -> np.ndarray:
         """The second derivative at each input; at a kink zero."""
-        return self._second_derivative(_input(x, self.analytic, self._factors))
+        return _answer(self._second_derivative, "x", _input(x, self.analytic, self._factors))
 
     @_elementwise
     def inverse(self, y: ComplexNumbers) -> np.ndarray:
         """The input with the output `y`; an error outside of the range, or where there are several."""
         given = _output(y, self.range, self.analytic, self._factors)
-        return _complex_inverse(self._inverse, given) if np.iscomplexobj(given) else self._inverse(given)
+        return _answer(self._inverse, "y", given, "outputs that some complex input has")
 
     def preimage(self, y: ComplexNumbers) -> tuple[np.ndarray, np.ndarray]:
         """All inputs at which the output is `y`: the lower and upper ends of closed intervals."""
@@ -394,7 +399,9 @@ class _Logistic(Activation):
         return -np.tanh(x / 2) * self._derivative(x)
 
     def _inverse(self, y):
-        return np.log(y / (1 - y))
+        middle = np.abs(y - 1 / 2) < 1 / 4
+        near = 2 * np.arctanh(np.where(middle, 2 * y - 1, 0))
+        return np.where(middle, near, np.log(y / (1 - y)))[()]
 
     def _saturation(self, dtype):
         limits = np.finfo(dtype)
@@ -513,6 +520,14 @@ def _log1p(e: np.ndarray) -> np.ndarray:
     """log(1 + e), also where `e` is small and complex."""
     return 2 * np.arctanh(e / (2 + e)) if np.iscomplexobj(e) else np.log1p(e)
 
+# %% ../nbs/02_activations.ipynb #5c0e7e19
+_LOG2_LACKS = {"f": -1.9046542999577679e-09, "d": 2.3190468138462996e-17}
+
+
+def _minus_log2(y: np.ndarray) -> np.ndarray:
+    """y - log 2, with all digits where the difference is small."""
+    return y - np.log(np.full_like(y, 2)) - _LOG2_LACKS.get(y.dtype.char.lower(), 0)
+
 # %% ../nbs/02_activations.ipynb #e1b9c073
 class _Softplus(Activation):
     """Softplus, log(1 + exp(x)), range (0, inf); complex inputs need an imaginary part between -π and π.
@@ -546,7 +561,9 @@ class _Softplus(Activation):
         return logistic._derivative(x)
 
     def _inverse(self, y):
-        x = y + np.log(-np.expm1(-y))
+        middle = np.abs(y - 3 / 4) < 1 / 2
+        near = _log1p(2 * np.expm1(np.where(middle, _minus_log2(y), 0)))
+        x = np.where(middle, near, y + np.log(-np.expm1(-y)))[()]
         if np.iscomplexobj(y):
             x = np.where(y.real < 0, np.log(np.expm1(y)), x)
             widest = np.maximum(np.abs(x.imag), np.abs(y.imag))
