@@ -66,13 +66,18 @@ def _answer(formula: Formula, name: str, given: np.ndarray, wanted: str = "numbe
 class Saturation(NamedTuple):
     """Where an activation is flat in floating point: at or beyond the two ends of a pair.
 
-    Attributes
+    Parameters
     ----------
     value : tuple of float
         The largest input, and the smallest, at and beyond which the correctly rounded value is the
         finite limit of the function on that side. An infinity says that there is no such input.
     derivative : tuple of float
         The same for a correctly rounded derivative of zero.
+
+    Examples
+    --------
+    >>> relu.saturation().derivative
+    (0.0, inf)
     """
 
     value: tuple[float, float]
@@ -183,33 +188,131 @@ class Activation(_Formulas):
 
     @_elementwise
     def derivative(self, x: ComplexNumbers) -> np.ndarray:
-        """The first derivative at each input; at a kink the slope on its left."""
+        """The first derivative at each input; at a kink the slope on its left.
+
+        Parameters
+        ----------
+        x : array_like
+            Inputs.
+
+        Returns
+        -------
+        numpy.ndarray
+            Of the shape and dtype of `x`; a number for a number.
+
+        Examples
+        --------
+        >>> relu.derivative([-1.0, 0.0, 2.0])
+        array([0., 0., 1.])
+        """
         return _answer(self._derivative, "x", _input(x, self.analytic, self._factors))
 
     @_elementwise
     def derivative_from_output(self, y: ComplexNumbers) -> np.ndarray:
-        """The first derivative where the output is `y`, which lies in the range or at its ends."""
+        """The first derivative where the output is `y`, which lies in the range or at its ends.
+
+        Parameters
+        ----------
+        y : array_like
+            Outputs.
+
+        Returns
+        -------
+        numpy.ndarray
+            Of the shape and dtype of `y`; a number for a number.
+
+        Examples
+        --------
+        >>> tanh.derivative_from_output([0.0, 0.5, 1.0])
+        array([1.  , 0.75, 0.  ])
+        """
         border = self.range._replace(closed=(True, True))
         return _answer(self._derivative_from_output, "y", _output(y, border, self.analytic, self._factors))
 
     @_elementwise
     def second_derivative(self, x: ComplexNumbers) -> np.ndarray:
-        """The second derivative at each input; at a kink zero."""
+        """The second derivative at each input; at a kink zero.
+
+        Parameters
+        ----------
+        x : array_like
+            Inputs.
+
+        Returns
+        -------
+        numpy.ndarray
+            Of the shape and dtype of `x`; a number for a number.
+
+        Examples
+        --------
+        >>> softplus.second_derivative(0.0)
+        np.float64(0.25)
+        """
         return _answer(self._second_derivative, "x", _input(x, self.analytic, self._factors))
 
     @_elementwise
     def inverse(self, y: ComplexNumbers) -> np.ndarray:
-        """The input with the output `y`; an error outside of the range, or where there are several."""
+        """The input with the output `y`; an error outside of the range, or where there are several.
+
+        Parameters
+        ----------
+        y : array_like
+            Outputs.
+
+        Returns
+        -------
+        numpy.ndarray
+            Of the shape and dtype of `y`; a number for a number.
+
+        Examples
+        --------
+        >>> leaky_relu(0.5).inverse([-1.0, 2.0])
+        array([-2.,  2.])
+        """
         given = _output(y, self.range, self.analytic, self._factors)
         return _answer(self._inverse, "y", given, "outputs that some complex input has")
 
     def preimage(self, y: ComplexNumbers) -> tuple[np.ndarray, np.ndarray]:
-        """All inputs at which the output is `y`: the lower and upper ends of closed intervals."""
+        """All inputs at which the output is `y`: the lower and upper ends of closed intervals.
+
+        Parameters
+        ----------
+        y : array_like
+            Outputs.
+
+        Returns
+        -------
+        lower : numpy.ndarray
+            The lower ends, of the shape and dtype of `y`.
+        upper : numpy.ndarray
+            The upper ends; the same where there is one input only.
+
+        Examples
+        --------
+        >>> relu.preimage([0.0, 2.0])
+        (array([-inf,   2.]), array([0., 2.]))
+        """
         x = self.inverse(y)
         return x, x
 
     def saturation(self, dtype: FloatType = np.float64) -> Saturation:
-        """From which inputs on value and derivative are flat in this dtype, if rounded correctly."""
+        """From which inputs on value and derivative are flat in this dtype, if rounded correctly.
+
+        Parameters
+        ----------
+        dtype : {numpy.float32, numpy.float64}
+            Of which floats.
+
+        Returns
+        -------
+        Saturation
+            A pair of inputs for the value, and one for the derivative.
+
+        Examples
+        --------
+        >>> [round(end, 2) for end in tanh.saturation().value]
+        [-19.06, 19.06]
+        """
         floats = as_float_type("dtype", dtype)
         normal(self._factors, floats)
         with localcontext(prec=60), np.errstate(over="ignore"):
@@ -236,11 +339,26 @@ def _over_square(top: np.ndarray, e: np.ndarray) -> np.ndarray:
 class _Tanh(Activation):
     """Hyperbolic tangent, range (-1, 1).
 
+    Parameters
+    ----------
+    x : array_like
+        Inputs of any shape. float32 stays float32, other real numbers become float64; complex numbers
+        are taken as well.
+
+    Returns
+    -------
+    numpy.ndarray
+        Outputs, of the shape of `x`; a number for a number.
+
+    See Also
+    --------
+    Activation : What else it can be asked for, and what is an error.
+
     Notes
     -----
-    ``f' = 4 e / (1 + e)²`` with ``e = exp(-2 |x|)``, which has no cancellation: at most 4 ulp from the
-    true value over all floats; ``f' = (1 - y) (1 + y)`` from the output; ``f'' = -2 f f'``. Proved on
-    both sides of zero.
+    ``f' = 4 e / (1 + e)²`` with ``e = exp(-2 |x|)``, in which nothing cancels: within 4 ulp of the true
+    value wherever it was tried, at every float32 among others; ``f' = (1 - y) (1 + y)`` from the output;
+    ``f'' = -2 f f'``. Proved on both sides of zero.
 
     Examples
     --------
@@ -334,6 +452,7 @@ def scaled_tanh(a: float = 1.7159, b: float = 2 / 3) -> Activation:
     Returns
     -------
     Activation
+        To be called, and asked for derivatives, inverse and saturation.
 
     Raises
     ------
@@ -343,9 +462,10 @@ def scaled_tanh(a: float = 1.7159, b: float = 2 / 3) -> Activation:
 
     Notes
     -----
-    ``f' = 4 a b e / (1 + e)²`` with ``e = exp(-2 b |x|)``: at most ``6 + 2 b |x|`` ulp from the true
-    value for the parameters as they are in the dtype of `x`; ``f' = (b / a) (a - y) (a + y)`` from the
-    output. Value, both derivatives and the inverse are proved for all a, b > 0, on both sides of zero.
+    ``f' = 4 a b e / (1 + e)²`` with ``e = exp(-2 b |x|)``: within ``6 + 2 b |x|`` ulp of the true
+    value wherever it was tried, for the parameters as they are in the dtype of `x`;
+    ``f' = (b / a) (a - y) (a + y)`` from the output. Value, both derivatives and the inverse are proved
+    for all a, b > 0, on both sides of zero.
 
     The defaults are LeCun's. ``scaled_tanh(3 ** 0.5, np.arctanh(3 ** -0.5))`` is the exact pair with
     f(1) = 1 and the largest second derivative at 1.
@@ -369,10 +489,26 @@ def scaled_tanh(a: float = 1.7159, b: float = 2 / 3) -> Activation:
 class _Logistic(Activation):
     """Logistic function, range (0, 1).
 
+    Parameters
+    ----------
+    x : array_like
+        Inputs, as for `tanh`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Outputs, of the shape of `x`.
+
+    See Also
+    --------
+    tanh : Has all parameters and results described.
+
     Notes
     -----
-    ``f' = e / (1 + e)²`` with ``e = exp(-|x|)``: at most 4 ulp from the true value over all floats;
-    ``f' = y (1 - y)`` from the output; ``f'' = -f' tanh(x / 2)``. Proved on both sides of zero.
+    ``f' = e / (1 + e)²`` with ``e = exp(-|x|)``: within 4 ulp of the true value wherever it was tried, at
+    every float32 among others; ``f' = y (1 - y)`` from the output; ``f'' = -f' tanh(x / 2)``. The inverse
+    is ``log(y / (1 - y))``, and around its zero ``2 artanh(2 y - 1)``: within 4 ulp wherever it was tried.
+    Proved on both sides of zero.
 
     Examples
     --------
@@ -418,6 +554,20 @@ class _ReLU(Activation):
 
     It has no inverse. The inputs with output `y` are ``preimage(y)``: y, or all x <= 0 if y = 0.
 
+    Parameters
+    ----------
+    x : array_like
+        Inputs, as for `tanh`; no complex ones.
+
+    Returns
+    -------
+    numpy.ndarray
+        Outputs, of the shape of `x`.
+
+    See Also
+    --------
+    tanh : Has all parameters and results described.
+
     Examples
     --------
     >>> relu.preimage([0.0, 2.0])
@@ -445,7 +595,6 @@ class _ReLU(Activation):
         raise ValueError("relu has no inverse, it is 0 for all x <= 0; preimage(y) gives all inputs")
 
     def preimage(self, y: ComplexNumbers) -> tuple[np.ndarray, np.ndarray]:
-        """All inputs at which the output is `y`: the lower and upper ends of closed intervals."""
         given = _output(y, self.range, self.analytic, self._factors)
         return np.where(given > 0, given, given.dtype.type(-np.inf))[()], np.maximum(given, 0)
 
@@ -500,6 +649,7 @@ def leaky_relu(slope: float) -> Activation:
     Returns
     -------
     Activation
+        To be called, and asked for derivatives, inverse and saturation.
 
     Raises
     ------
@@ -532,10 +682,25 @@ def _minus_log2(y: np.ndarray) -> np.ndarray:
 class _Softplus(Activation):
     """Softplus, log(1 + exp(x)), range (0, inf); complex inputs need an imaginary part between -π and π.
 
+    Parameters
+    ----------
+    x : array_like
+        Inputs, as for `tanh`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Outputs, of the shape of `x`.
+
+    See Also
+    --------
+    tanh : Has all parameters and results described.
+
     Notes
     -----
-    ``f' = logistic(x)``, ``f' = 1 - exp(-y)`` from the output, ``f'' = logistic.derivative(x)``. Proved
-    on both sides of zero.
+    ``f' = logistic(x)``, ``f' = 1 - exp(-y)`` from the output, ``f'' = logistic.derivative(x)``. The
+    inverse is ``y + log(1 - exp(-y))``, and around its zero ``log(1 + 2 (exp(y - log 2) - 1))``: within
+    4 ulp wherever it was tried. Proved on both sides of zero.
 
     Examples
     --------
@@ -580,6 +745,20 @@ softplus = _Softplus()
 # %% ../nbs/02_activations.ipynb #5f41e35f
 class _Identity(Activation):
     """The identity, range (-inf, inf), with derivative 1. It returns a copy.
+
+    Parameters
+    ----------
+    x : array_like
+        Inputs, as for `tanh`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Outputs, of the shape of `x`.
+
+    See Also
+    --------
+    tanh : Has all parameters and results described.
 
     Examples
     --------
