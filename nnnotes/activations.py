@@ -731,7 +731,7 @@ class _Softplus(Activation):
         x = np.where(middle, near, y + np.log(-np.expm1(-y)))[()]
         if np.iscomplexobj(y):
             x = np.where(y.real < 0, np.log(np.expm1(y)), x)
-            widest = np.maximum(np.abs(x.imag), np.abs(y.imag))
+            widest = np.maximum(np.abs(np.imag(x)), np.abs(np.imag(y)))
             x = np.where(widest < np.pi, x, np.nan)[()]  # no input and no output is beyond
         return x
 
