@@ -77,7 +77,7 @@ def from_objects(name: str, value: object, array: np.ndarray) -> np.ndarray:
 # %% ../nbs/00_notation.ipynb #5c0e71aa
 def as_array(name: str, value: object) -> np.ndarray:
     """`value` as an array; an error if a mask would be lost, or if it does not make an array of numbers."""
-    if is_masked(value):
+    if type(value) is not np.ndarray and is_masked(value):
         wanted, got = "a plain array", "a masked array, whose mask would be lost"
         raise TypeError(f"{name}: expected {wanted}, got {got}: call its method filled first")
     try:
@@ -87,7 +87,7 @@ def as_array(name: str, value: object) -> np.ndarray:
             raise expected(name, "an array, or lists that make one", "lists of different lengths") from None
         said = str(error).partition("\n")[0]
         raise TypeError(f"{name}: expected an array, got {kind_of(value)}: {said}") from error
-    return array if array.dtype != object or is_exact(array) else from_objects(name, value, array)
+    return array if array.dtype.kind != "O" or is_exact(array) else from_objects(name, value, array)
 
 # %% ../nbs/00_notation.ipynb #b7056f22
 def as_numbers(name: str, value: object, *, ndim: int | None = None, complex_too: bool = False) -> np.ndarray:

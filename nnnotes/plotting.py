@@ -84,6 +84,12 @@ def figure(alt: str, *, columns: int = 1, width: float = 6.4, height: float = 3.
     ------
     ValueError
         If `alt` says nothing.
+
+    Examples
+    --------
+    >>> with figure("A line that rises.") as ax:  # doctest: +ELLIPSIS
+    ...     line = ax.plot([0, 1])
+    {'image/png': '...', 'text/plain': 'A line that rises.'}
     """
     if not alt.strip():
         raise expected("alt", "a description of what the figure shows", repr(alt))

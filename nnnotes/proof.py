@@ -49,7 +49,8 @@ def symbols(name: str, *shape: int, **assumptions: bool) -> Any:
 
     Returns
     -------
-    numpy.ndarray of object, or sympy.Symbol
+    numpy.ndarray or sympy.Symbol
+        An object array of symbols, or one symbol.
 
     Examples
     --------
@@ -70,7 +71,7 @@ def symbols(name: str, *shape: int, **assumptions: bool) -> Any:
 class Proof:
     """What was proved of a function.
 
-    Attributes
+    Parameters
     ----------
     function : str
         Its name.
@@ -88,6 +89,13 @@ class Proof:
         The dtypes whose runs took the same path and gave the same values within rounding.
     referee : bool
         Whether SymPy came to the same decision independently.
+
+    Examples
+    --------
+    >>> x = symbols("x")
+    >>> report = prove(lambda x: x * x, x**2, x)
+    >>> report.certainty, report.dtypes
+    ('exact', ('float32', 'float64'))
     """
 
     function: str
@@ -99,11 +107,30 @@ class Proof:
 
     @property
     def branch(self) -> str:
-        """The comparisons that the code made."""
+        """The comparisons that the code made.
+
+        Examples
+        --------
+        >>> x = symbols("x")
+        >>> prove(abs, x, x, point={"x": 1}).branch
+        'x >= 0 is True'
+        """
         return self.conditions["branch"]
 
     def rows(self) -> dict[str, str]:
-        """The report, row by row."""
+        """The report, row by row.
+
+        Returns
+        -------
+        dict of str
+            What the rows say, by their names.
+
+        Examples
+        --------
+        >>> x = symbols("x")
+        >>> prove(np.exp, sp.exp(x), x).rows()["decision"]
+        'exact'
+        """
         sizes = ", ".join(f"{name} {shape or 'a number'}" for name, shape in self.sizes.items())
         rows = {"sizes": sizes, **self.conditions, "decision": self.certainty}
         rows |= {"referee": "SymPy decides the same"} if self.referee else {}
@@ -174,9 +201,8 @@ def prove(
     formula : sympy.Expr, or nested array, list or tuple of them
         What was derived, in the symbols of the arguments and with the structure of what the function
         returns.
-    *args, **kwargs
-        The function's arguments, with SymPy symbols where the numbers go; all else is handed on as it
-        is. A parameter that is called like one of those below is reached through a lambda.
+    *args
+        The function's arguments, with SymPy symbols where the numbers go; all else is handed on as it is.
     point : dict, optional
         Values by the names of the symbols, ``{"x": [1, 2]}``, as float32 holds them: they choose the
         branch. What is not named is drawn.
@@ -189,6 +215,9 @@ def prove(
     engine : "exact", "points" or None
         What decides: lowest forms, or random points. None begins with the first, and takes the second
         where that is too much work, by a count that is the same on every machine.
+    **kwargs
+        The function's keyword arguments, likewise. One that is called like a parameter above is reached
+        through a lambda.
 
     Returns
     -------
@@ -249,6 +278,15 @@ def prove(
 # %% ../nbs/01_proof.ipynb #7eff370f
 def refute(function: Callable, formula: Any, *args: Any, **kwargs: Any) -> ProofError | Leak:
     """The reason why `prove`, called with the same arguments, fails.
+
+    Parameters
+    ----------
+    function : callable
+        What is taken to be wrong.
+    formula : sympy.Expr, or nested array, list or tuple of them
+        What was derived.
+    *args, **kwargs
+        As for `prove`.
 
     Returns
     -------
@@ -430,10 +468,12 @@ def oracle(function: Callable, *args: Any, digits: int = 50, **kwargs: Any) -> A
     ----------
     function : callable
         The function that ships.
-    *args, **kwargs
+    *args
         Its arguments; floats and float arrays become exact, all else is handed on.
     digits : int
         How many digits of the result shall be right.
+    **kwargs
+        Its keyword arguments, likewise.
 
     Returns
     -------
@@ -484,9 +524,9 @@ def _ulp(got: float, true: Any, size: float, dtype: type) -> float:
     if not (math.isfinite(got) and math.isfinite(nearest)):
         return 0.0 if got == nearest or (math.isnan(got) and math.isnan(nearest)) else math.inf
     spacing = float(np.spacing(dtype(abs(nearest) if math.isnan(size) else size)))
-    if float(exact.number.rad()) > spacing / 64:
+    if float(64 * exact.number.rad() / spacing) > 1:
         raise Undecided(f"the oracle has too few digits left to judge {got}")
-    return abs(float((exact - got).number)) / spacing
+    return abs(float((exact - got).number / spacing))
 
 # %% ../nbs/01_proof.ipynb #dc76b202
 def _ulps(got: np.ndarray, true: np.ndarray, scale: Any, dtype: type) -> np.ndarray:
@@ -510,7 +550,7 @@ def _ulps(got: np.ndarray, true: np.ndarray, scale: Any, dtype: type) -> np.ndar
 class UlpError:
     """The errors of a function in float arithmetic, in units of the spacing of the floats.
 
-    Attributes
+    Parameters
     ----------
     max : float
         The largest error.
@@ -523,6 +563,12 @@ class UlpError:
         flat. Infinite where a finite value was missed.
     dtype : str
         The floats that were judged.
+
+    Examples
+    --------
+    >>> error = ulp_error(lambda x: x / 3, np.array([1.0, 2.0, 3.0]))
+    >>> error.max <= 0.5, error.errors.shape, error.dtype
+    (True, (3,), 'float64')
     """
 
     max: float
@@ -533,7 +579,25 @@ class UlpError:
     dtype: str
 
     def histogram(self, bins: int = 20) -> tuple[np.ndarray, np.ndarray]:
-        """Counts of the finite errors and the edges of the bins, for ``matplotlib``'s ``stairs``."""
+        """How many finite errors are how large, for ``matplotlib``'s ``stairs``.
+
+        Parameters
+        ----------
+        bins : int
+            How many intervals to count in.
+
+        Returns
+        -------
+        counts : numpy.ndarray
+            How many errors lie in each interval.
+        edges : numpy.ndarray
+            The ends of the intervals, one more than there are counts.
+
+        Examples
+        --------
+        >>> ulp_error(lambda x: x, np.ones(5)).histogram(2)[0].tolist()
+        [0, 5]
+        """
         return np.histogram(self.errors[np.isfinite(self.errors)], bins)
 
     def __repr__(self) -> str:
@@ -553,18 +617,21 @@ def ulp_error(
     ----------
     function : callable
         The function that ships.
-    *args, **kwargs
+    *args
         Its arguments; floats and float arrays are rounded to `dtype` first, and the oracle starts from
         the rounded.
-    dtype : type
-        The floats to judge: ``numpy.float32`` or ``numpy.float64``.
+    dtype : {numpy.float32, numpy.float64}
+        The floats to judge.
     scale : array_like, optional
         Where the errors are measured in the spacing at this size, not at the true value; broadcast with
         the result. For a difference, whose relative error cancellation makes as large as one likes.
+    **kwargs
+        Its keyword arguments, likewise.
 
     Returns
     -------
     UlpError
+        The largest error, where it is, and all the others.
 
     Examples
     --------

@@ -1,9 +1,15 @@
 """Activations: float error over the whole range in both dtypes, edges, errors at the door, peers."""
+import copy
+import pickle
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
 import numpy as np
 import pytest
 from conftest import peer
 from flint import acb, arb, ctx
 
+from nnnotes import activations
 from nnnotes.activations import identity, leaky_relu, logistic, relu, scaled_tanh, softplus, tanh
 
 FLOATS = (np.float32, np.float64)
@@ -45,7 +51,7 @@ def exactly(x):
 def ulps(got, true):
     """Errors in units of the float spacing at the true values."""
     spacings = [np.spacing(np.abs(got.dtype.type(float(t)))) for t in true]
-    return np.array([abs(float(arb(float(g)) - t)) / float(s) for g, t, s in zip(got, true, spacings, strict=True)])
+    return np.array([abs(float((arb(float(g)) - t) / float(s))) for g, t, s in zip(got, true, spacings, strict=True)])
 
 
 def spread(dtype, end, count=3000, seed=0):
@@ -158,14 +164,36 @@ def test_inverse_is_right_to_the_last_digits(f, dtype):
 
 @pytest.mark.parametrize("f, middle", [(logistic, 0.5), (softplus, np.log(2))], ids=["logistic", "softplus"])
 @pytest.mark.parametrize("dtype", FLOATS)
-def test_inverse_with_a_zero_inside(f, middle, dtype):
-    """In units of the spacing at 1, or at the answer if it is larger."""
-    gap = np.exp(np.random.default_rng(0).uniform(np.log(1e-37), np.log(0.49), 1000))
-    y = np.concatenate([gap, middle - gap, middle + gap]).astype(dtype)
-    exact = {logistic: lambda y: (y / (1 - y)).log(), softplus: lambda y: (y.exp() - 1).log()}[f]
-    got = f.inverse(y)
-    errors = [abs(float(arb(float(g)) - exact(v))) for g, v in zip(got, exactly(y), strict=True)]
-    assert (errors / np.spacing(np.maximum(np.abs(got), dtype(1)))).max() <= 4
+def test_inverse_keeps_its_digits_through_its_zero(f, middle, dtype):
+    """Over the whole range, as near to the zero as floats come, and next to the ends of the middle piece."""
+    limits = np.finfo(dtype)
+    rng = np.random.default_rng(0)
+    near = np.exp(rng.uniform(np.log(limits.eps / 4), np.log(0.49), 2000))
+    low = np.exp(rng.uniform(np.log(float(limits.smallest_subnormal)), 0, 2000))
+    y = np.concatenate([low, middle - near, middle + near, 1 - near, rng.uniform(0.2, 0.8, 1000)]).astype(dtype)
+    ends = np.array([0.25, 0.75, 1.25, middle], dtype)
+    y = np.concatenate([y, ends, np.nextafter(ends, dtype(0)), np.nextafter(ends, dtype(2))])
+    y = np.concatenate([y, np.linspace(1, 200, 500, dtype=dtype)])
+    y = y[f.range.contains(y)]
+    exact = {logistic: lambda y: (y / (1 - y)).log(), softplus: lambda y: y.expm1().log()}[f]
+    assert ulps(f.inverse(y), [exact(v) for v in exactly(y)]).max() <= 4
+
+
+def test_known_digits_of_inverses_near_their_zero():
+    assert repr(float(logistic.inverse(0.4999999999999))) == "-3.999023334699814e-13"
+    assert repr(float(softplus.inverse(0.6931471805599453))) == "-4.638093627692599e-17"
+    assert logistic.inverse(0.5) == 0 and not np.signbit(logistic.inverse(0.5))
+
+
+@pytest.mark.parametrize("f, zero", [(logistic, 0.5), (softplus, np.log(2))], ids=["logistic", "softplus"])
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+def test_complex_inverse_keeps_its_digits_near_its_zero(f, zero, dtype):
+    rng = np.random.default_rng(0)
+    eps = np.finfo(dtype).eps
+    y = zero + np.exp(rng.uniform(np.log(eps), -1, 500) + 1j * rng.uniform(-np.pi, np.pi, 500))
+    y = y.astype(dtype)
+    exact = {logistic: lambda y: (y / (1 - y)).log(), softplus: lambda y: y.expm1().log()}[f]
+    assert relative(f.inverse(y), [exact(acb(float(v.real), float(v.imag))) for v in y]).max() <= 6 * eps
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -400,6 +428,27 @@ def test_names_and_equality():
         scaled_tanh().a = 1
 
 
+@pytest.mark.parametrize("f", ALL, ids=repr)
+def test_a_copy_is_equal_and_has_the_same_hash(f):
+    """And what has no parameters stays one object, so that `is` holds too."""
+    copies = [copy.copy(f), copy.deepcopy([f])[0]]
+    copies += [pickle.loads(pickle.dumps(f, protocol)) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]
+    for other in copies:
+        assert other == f and hash(other) == hash(f) and repr(other) == repr(f)
+        assert other is f or f.name not in activations.__all__
+        assert (other([0.25]) == f([0.25])).all()
+
+
+def test_activations_go_through_another_process_and_back():
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        assert list(pool.map(copy.copy, ALL)) == list(ALL)
+
+
+def test_an_activation_of_ones_own_is_pickled_by_its_class():
+    own = type(tanh)()
+    assert type(pickle.loads(pickle.dumps(own))) is type(tanh) and tanh != own
+
+
 # Complex arguments
 
 
@@ -459,9 +508,32 @@ def test_complex_inverse_of_softplus():
     np.testing.assert_allclose(softplus(x), y, rtol=1e-12)
 
 
-def test_complex_output_beyond_the_largest_derivative():
-    """-0.39 y², which overflows: infinite, not NaN."""
-    assert scaled_tanh().derivative_from_output(1e300 + 1j).real == -np.inf
+BEYOND = [
+    (softplus.derivative_from_output, -1000 + 0j, "y: expected numbers with a finite answer, got (-1000+0j)"),
+    (logistic.derivative_from_output, [0j, 1e200 + 1e200j], "y: {}, got (1e+200+1e+200j) at [1]"),
+    (tanh.derivative_from_output, np.complex64(1e30), "y: {}, got (1e+30+0j)"),
+    (scaled_tanh().derivative_from_output, 1e300 + 1j, "y: {}, got (1e+300+1j)"),
+    (scaled_tanh(1, 2), 1e308j, "x: {}, got 1e+308j"),
+]
+
+
+@pytest.mark.parametrize("method, z, message", BEYOND, ids=range(len(BEYOND)))
+def test_a_complex_answer_that_is_not_finite_is_an_error(method, z, message):
+    """In complex numbers infinity has no direction; and no warning comes first."""
+    with np.errstate(all="raise"), pytest.raises(ValueError) as error:
+        method(z)
+    assert str(error.value) == message.format("expected numbers with a finite answer")
+
+
+@pytest.mark.parametrize("f", SMOOTH, ids=repr)
+def test_complex_numbers_far_out(f):
+    """As far as the answer is finite, it is right and silent."""
+    z = np.array([-600 + 0j, -300 - 1j, 300 + 2j, 600 + 0j, 1e100 + 1e-100j])
+    with np.errstate(all="raise"):
+        for method, true in zip((f, f.derivative, f.second_derivative), curve(f), strict=True):
+            with ctx.workprec(2000):
+                exact = np.array([complex(true(acb(float(v.real), float(v.imag)))) for v in z])
+            np.testing.assert_allclose(method(z), exact, rtol=1e-9, atol=1e-300)
     y = np.array([1e100 + 1j])
     np.testing.assert_allclose(scaled_tanh().derivative_from_output(y), 2 / 3 * (1.7159 - y**2 / 1.7159), rtol=1e-14)
 
@@ -475,7 +547,8 @@ def test_against_scipy():
     assert (np.abs(logistic(x) - special.expit(x)) <= 4 * np.spacing(special.expit(x))).all()
     assert special.expit(-720.0) == 0 < logistic(-720.0)
     y = np.linspace(0.001, 0.999, 999)
-    np.testing.assert_allclose(logistic.inverse(y), special.logit(y), rtol=0, atol=4e-15)
+    y = np.concatenate([y, 0.5 + np.array([-1, 1, 100]) * 2.0**-53])
+    np.testing.assert_allclose(logistic.inverse(y), special.logit(y), rtol=1e-15)
     np.testing.assert_allclose(softplus(x), np.logaddexp(x, 0), rtol=1e-15)
 
 

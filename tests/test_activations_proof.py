@@ -51,6 +51,20 @@ def test_preimages_are_intervals_of_one_number(side):
     prove(relu.preimage, (y, y), y, point={"y": 0.75})
 
 
+OUTPUTS = {
+    logistic: ([0.125, 0.3125, 0.625, 0.875], (0.25, 0.5, 0.75, 1)),
+    softplus: ([0.125, 0.5, 1, 2], (0.25, 0.75, 1.25)),
+}
+
+
+@pytest.mark.parametrize("f", OUTPUTS, ids=repr)
+def test_inverses_of_several_pieces_lead_back(f):
+    """One output on every side of every comparison that the inverse makes."""
+    outputs, thresholds = OUTPUTS[f]
+    Y = symbols("Y", len(outputs))
+    prove(lambda y: f(f.inverse(y)), Y.tolist(), Y, point={"Y": outputs}, thresholds=thresholds)
+
+
 # Wrong variants: each is a subclass of what ships with one formula changed, so the door is the shipped one.
 
 
@@ -109,6 +123,12 @@ class HalfRange(type(tanh)):
         return np.log1p(2 * y / (1 - y))
 
 
+class HalfMiddle(type(logistic)):
+    def _inverse(self, y):
+        middle = np.abs(y - 1 / 2) < 1 / 4
+        return np.where(middle, np.arctanh(np.where(middle, 2 * y - 1, 0)), np.log(y / (1 - y)))
+
+
 class Swapped(type(logistic)):
     def _value(self, x):
         e = np.exp(-np.abs(x))
@@ -161,6 +181,12 @@ def test_a_wrong_inverse_is_refuted():
         return HalfRange().inverse(tanh(x))
 
     refute(back, x, x, point={"x": 0.75}, thresholds=(-1, 1))
+
+
+def test_a_wrong_piece_of_an_inverse_is_refuted():
+    thresholds = (0.25, 0.5, 0.75, 1)
+    prove(lambda y: logistic(HalfMiddle().inverse(y)), y, y, point={"y": 0.875}, thresholds=thresholds)
+    refute(lambda y: logistic(HalfMiddle().inverse(y)), y, y, point={"y": 0.625}, thresholds=thresholds)
 
 
 def scaled_variant(**formulas):

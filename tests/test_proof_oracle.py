@@ -6,6 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
+from nnnotes.activations import logistic
 from nnnotes.engine.checks import ProofError
 from nnnotes.engine.trace import Traced
 from nnnotes.proof import Leak, UlpError, Undecided, oracle, ulp_error
@@ -89,6 +90,15 @@ def test_ulp_of_known_errors(dtype):
     result = ulp_error(lambda x: x + (off if x.dtype != object else 0), x, dtype=dtype)
     assert result.errors.tolist() == [3, 2, 1, 2, 1] and result.max == 3 and result.where == (0,)
     assert result.got == 1 + 3 * eps and result.true == 1 and result.dtype == dtype.__name__
+
+
+def test_an_error_below_the_smallest_float_is_not_rounded_before_it_is_measured():
+    for dtype in DTYPES:
+        least = np.finfo(dtype).smallest_subnormal
+        quarters = np.array([1, 2, 3, 5], dtype) * least
+        assert ulp_error(lambda x: x / 4, quarters, dtype=dtype).errors.tolist() == [0.25, 0.5, 0.25, 0.25]
+        assert ulp_error(lambda x: x / 4, quarters, dtype=dtype, scale=0).errors.tolist() == [0.25, 0.5, 0.25, 0.25]
+    assert f"{ulp_error(logistic, np.array([-745.0])).max:.2f}" == "0.43"
 
 
 def test_correct_rounding_is_half_an_ulp():

@@ -59,12 +59,18 @@ def table(title: str, rows: dict[str, str]) -> str:
 class ProofError(Exception):
     """A proof failed.
 
-    Attributes
+    Parameters
     ----------
     reason : str
         What is wrong, in one sentence.
     rows : dict
         The evidence: the point, both sides, the difference, the branch that was taken.
+
+    Examples
+    --------
+    >>> print(ProofError("f is not the formula", {"at": "x = 1"}))
+    f is not the formula
+        at    x = 1
     """
 
     def __init__(self, reason: str, rows: dict[str, str]) -> None:

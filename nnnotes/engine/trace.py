@@ -34,7 +34,24 @@ __all__ = ['PRECISION', 'LONGEST_DENOMINATOR', 'LARGEST_NUMERATOR', 'AGREEMENT',
 
 # %% ../../nbs/engine/trace.ipynb #5e21fd2b
 class Leak(BaseException):
-    """A traced number was about to lose its formula, or an inexact constant was about to enter one."""
+    """A traced number was about to lose its formula, or an inexact constant was about to enter one.
+
+    Parameters
+    ----------
+    what : str
+        What was about to happen.
+    trace : Trace, optional
+        Where it is noted, so that a function that swallows it is found out.
+
+    Examples
+    --------
+    >>> x = Trace().input("x", 2)
+    >>> try:
+    ...     float(x)
+    ... except Leak:
+    ...     print("its formula would be lost")
+    its formula would be lost
+    """
 
     def __init__(self, what: str, trace: Trace | None = None) -> None:
         super().__init__(what)
@@ -43,7 +60,18 @@ class Leak(BaseException):
 
 # %% ../../nbs/engine/trace.ipynb #adb91adf
 class Undecided(Exception):
-    """Neither equality nor difference could be shown."""
+    """Neither equality nor difference could be shown.
+
+    Examples
+    --------
+    >>> x = Trace().input("x", 2)
+    >>> try:
+    ...     verdict(x * x, 4)
+    ... except Undecided:
+    ...     print("equal at 2, but perhaps not elsewhere")
+    equal at 2, but perhaps not elsewhere
+    """
+
 
 # %% ../../nbs/engine/trace.ipynb #47297a5c
 def _fraction(value: Any) -> Fraction:
