@@ -165,7 +165,12 @@ def environment():
 
 def run(*command, check=True):
     """Run in the project's folder; stop with its exit code where it fails."""
-    code = subprocess.call([str(word) for word in command], cwd=ROOT, env=environment())
+    process = subprocess.Popen([str(word) for word in command], cwd=ROOT, env=environment())
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        process.wait()  # Ctrl-C reached it too: pytest says what failed so far and closes the browser and JupyterLab
+        raise
     if code and check:
         sys.exit(code)
     return code
