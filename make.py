@@ -17,6 +17,7 @@ LAB_DEFAULTS = VENV / "share/jupyter/lab/settings/overrides.json"
 NO_NEWS = '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}\n'
 EXTRAS = "notebooks,dev"
 SOURCES = ("constraints.txt", "pyproject.toml", "settings.ini", "setup.py")
+ON_ALL_CORES = ("-n", "logical", "--maxprocesses", "4", "--no-loadscope-reorder")  # each process loads all peers
 OFFLINE = ("newconnectionerror", "name resolution", "dns error", "connecttimeout", "proxyerror", "sending request")
 ENVIRONMENT = {
     "PIP_REQUIRE_VIRTUALENV": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "JUPYTER_PREFER_ENV_PATH": "1",
@@ -43,7 +44,13 @@ def lab():
 def test(*arguments):
     """Set up and check everything: notebooks, tests, doctests, export, lint, types, wheel. Arguments go to pytest."""
     setup()
-    return run(PYTHON, "-m", "pytest", *arguments, check=False)
+    return run(PYTHON, "-m", "pytest", *(arguments or ON_ALL_CORES), check=False)
+
+
+def quick(*arguments):
+    """Set up and check what takes seconds: all that `test` does but notebooks, browser, wheel and long proofs."""
+    setup()
+    return run(PYTHON, "-m", "pytest", *ON_ALL_CORES, "-m", "not slow", *arguments, check=False)
 
 
 def export():
@@ -158,7 +165,12 @@ def environment():
 
 def run(*command, check=True):
     """Run in the project's folder; stop with its exit code where it fails."""
-    code = subprocess.call([str(word) for word in command], cwd=ROOT, env=environment())
+    process = subprocess.Popen([str(word) for word in command], cwd=ROOT, env=environment())
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        process.wait()  # Ctrl-C reached it too: pytest says what failed so far and closes the browser and JupyterLab
+        raise
     if code and check:
         sys.exit(code)
     return code
@@ -183,7 +195,7 @@ def attempt(*command):
         raise Stop("\n".join([*done.stderr.strip().splitlines()[-8:], "", "The set-up failed, as said above."]))
 
 
-VERBS = {verb.__name__: verb for verb in (lab, test, export, refresh, setup, peers, lock)}
+VERBS = {verb.__name__: verb for verb in (lab, test, quick, export, refresh, setup, peers, lock)}
 
 
 def main(verb="", *arguments):

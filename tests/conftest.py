@@ -24,7 +24,56 @@ OPTIONS = (
 )
 PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 PROMPTS = f"[...document.querySelectorAll('{PANEL} .jp-CodeCell .jp-InputPrompt:not(.jp-Placeholder-prompt)')]"
+SLOW = (  # what `make quick` leaves out and `make test` begins with, the longest first: how the names of tests begin
+    "test_house_notebooks.py",
+    "test_engine_points.py::test_backpropagation",
+    "test_engine_points.py::test_random_",
+    "test_engine_points.py::test_bound_",
+    "test_engine_points.py::test_infogain_gradient",
+    "test_engine_points.py::test_weak_engine",
+    "test_proof_scale.py",
+    "test_losses_confident.py",
+    "test_explore_page.py",
+    "test_explore_lab.py",
+    "test_house_browser.py",
+    "test_wrong_variants.py",
+    "test_house_wheel.py",
+    "test_engine_field.py::test_field_and_sympy",
+    "test_engine_field.py::test_random_",
+    "test_engine_field.py::test_deep_formula",
+    "test_house_broken.py::test_a_command",
+    "test_house_broken.py::test_pytest",
+    "test_activations.py::test_derivative_of_every_float32",
+)
 ALL_RAN = f"() => {PROMPTS}.every(prompt => /[0-9]/.test(prompt.textContent))"  # neither [ ] nor [*] is left
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what is slow, and begin with it: where two processes share the tests, what comes last should be short."""
+    rank = {item: next((n for n, name in enumerate(SLOW) if item.nodeid.startswith(f"tests/{name}")), len(SLOW))
+            for item in items}  # fmt: skip
+    for item in items:
+        if rank[item] < len(SLOW) or calls_peer(item):
+            item.add_marker("slow")
+    items.sort(key=rank.get)
+
+
+def calls_peer(item):
+    """Whether a test calls `peer`: PyTorch and JAX take seconds to load."""
+    code = getattr(getattr(item, "function", None), "__code__", None)
+    return code is not None and "peer" in code.co_names
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """A process gets whole files, since their tests share what is costly to make; but notebooks one by one."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Files(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return nodeid if "test_house_notebooks" in nodeid else super()._split_scope(nodeid)
+
+    return Files(config, log)
 
 
 def missing(what):
@@ -123,11 +172,16 @@ def page(browser):
     page.close()
 
 
-def run_all(page, lab, name):
-    """Open a notebook of nbs/ and run it from top to bottom; no cell may fail or complain."""
+def open_notebook(page, lab, name):
+    """Open a notebook of nbs/ and wait for its kernel."""
     page.goto(lab.replace("index.ipynb", f"{name}.ipynb").replace("?", "?reset&"))
     page.locator(f"{PANEL} .jp-Notebook").wait_for(timeout=60_000)
     page.locator("#jp-main-statusbar", has_text="| Idle").wait_for(timeout=60_000)  # else Lab asks for a kernel
+
+
+def run_all(page, lab, name):
+    """Open a notebook of nbs/ and run it from top to bottom; no cell may fail or complain."""
+    open_notebook(page, lab, name)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     page.wait_for_function(ALL_RAN, timeout=180_000)

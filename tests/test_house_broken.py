@@ -53,7 +53,7 @@ def test_what_is_wrong_is_said(how, monkeypatch, tmp_path):
     assert str(said.value).endswith("then run the same command again.")
 
 
-@pytest.mark.parametrize("verb", ["export", "refresh", "try"])
+@pytest.mark.parametrize("verb", ["export", "try"])
 def test_a_command_ends_before_it_writes(half_merged, verb):
     before = contents(half_merged)
     command = [sys.executable, "tools/notebooks.py", verb, *(["03_losses"] if verb == "try" else [])]

@@ -7,7 +7,7 @@ import sys
 import nbformat
 import notebooks
 import pytest
-from conftest import ROOT
+from conftest import ROOT, SLOW
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from packaging.requirements import Requirement
 from readme import README, readme_files
@@ -82,6 +82,11 @@ def test_lint():
 def test_types():
     said = complaints("mypy")
     assert not said, said
+
+
+def test_tests_that_are_called_slow_are_there():
+    files = {name: (ROOT / "tests" / name.partition("::")[0]).read_text(encoding="utf-8") for name in SLOW}
+    assert [name for name, text in files.items() if f"\ndef {name.partition('::')[2]}" not in text] == []
 
 
 def test_every_requirement_is_pinned():
