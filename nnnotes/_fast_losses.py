@@ -56,8 +56,8 @@ def fast_infogain_rows(
     size = max(1, BLOCK_SIZE // Z.shape[1])
     work = np.empty((min(size, len(Z)), Z.shape[1]), Z.dtype)
     lowest = LOG_TINY[Z.itemsize] + math.ceil(math.log(n))
-    few = 2 * len(H) <= len(Z)
-    if few:  # each row of H is used several times: what it takes is done once
+    sums = None
+    if 2 * len(H) <= len(Z):  # each row of H is used several times: what it takes is done once
         H = H / n
         sums = H.sum(1)
     confident = False
@@ -65,12 +65,13 @@ def fast_infogain_rows(
         rows = slice(start, start + size)
         z, g, y = Z[rows], grad[rows], labels[rows]
         h = np.take(H, y, axis=0, out=work[: len(z)], mode="clip")  # checked before; "raise" would copy
-        if not few:
+        if sums is None:
             h /= n
         if confident:
             losses[rows] = plain_block(z, h, g)
             continue
-        losses[rows], trusted = fast_block(z, h, sums[y] if few else h.sum(1), g, lowest)
+        r = h.sum(1) if sums is None else sums[y]
+        losses[rows], trusted = fast_block(z, h, r, g, lowest)
         doubtful = np.flatnonzero(~trusted)
         if len(doubtful):
             again = np.empty((len(doubtful), z.shape[1]), z.dtype)

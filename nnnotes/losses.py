@@ -102,7 +102,7 @@ def _below_max(Z: np.ndarray, axis: int) -> np.ndarray:
 # %% ../nbs/03_losses.ipynb #d1cef6db
 @np.errstate(all="ignore")
 def softmax(logits: Numbers, *, axis: int = -1) -> np.ndarray:
-    """Probabilities from logits.
+    """The softmax of logits: probabilities.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def softmax(logits: Numbers, *, axis: int = -1) -> np.ndarray:
 # %% ../nbs/03_losses.ipynb #a074a4a4
 @np.errstate(all="ignore")
 def log_softmax(logits: Numbers, *, axis: int = -1) -> np.ndarray:
-    """Logarithms of the probabilities, accurate also where a probability is nearly 0 or nearly 1.
+    """The logarithm of the softmax, accurate also where a probability is nearly 0 or nearly 1.
 
     Parameters
     ----------
@@ -309,7 +309,15 @@ def _sum_losses(losses: np.ndarray, grad: np.ndarray, batch: _Batch, matrix: str
 
 # %% ../nbs/03_losses.ipynb #5c0e742c
 class SimilarityWarning(UserWarning):
-    """A matrix H that can hardly mean what was wanted."""
+    """Warn of a matrix H that can hardly mean what was wanted.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from nnnotes.losses import SimilarityWarning
+    >>> with warnings.catch_warnings():  # where it is meant so
+    ...     warnings.simplefilter("ignore", SimilarityWarning)
+    """
 
 # %% ../nbs/03_losses.ipynb #5c0e7522
 def _warn_of_distances(batch: _Batch, stacklevel: int) -> None:
@@ -443,7 +451,7 @@ def infogain(
 
     Parameters
     ----------
-    logits, labels, H, axis, ignore_label, normalization
+    logits, labels, H, axis, ignore_label, normalization : array_like, int or str
         As for :func:`infogain_value_and_grad`.
 
     Returns
@@ -477,7 +485,7 @@ def infogain_losses(
 
     Parameters
     ----------
-    logits, labels, H, axis, ignore_label
+    logits, labels, H, axis, ignore_label : array_like, int or str
         As for :func:`infogain_value_and_grad`.
 
     Returns
@@ -520,7 +528,7 @@ def infogain_from_probabilities_value_and_grad(
     ----------
     probabilities : array_like, shape (N, K), or any shape with the classes along `axis`
         Not negative. They are taken as they are: nothing is clipped, and they need not sum to 1.
-    labels, H, axis, ignore_label, normalization
+    labels, H, axis, ignore_label, normalization : array_like, int or str
         As for :func:`infogain_value_and_grad`.
 
     Returns
@@ -594,11 +602,12 @@ def identity_matrix(count: int, *, dtype: FloatType = np.float64) -> np.ndarray:
     count : int
         How many classes, at least 1.
     dtype : type
-        float32 or float64.
+        Precision: float32 or float64.
 
     Returns
     -------
     ndarray, shape (K, K)
+        1 on the diagonal, 0 elsewhere.
 
     Raises
     ------
@@ -629,7 +638,7 @@ def class_weight_matrix(weight: Numbers, *, dtype: FloatType = np.float64) -> np
     weight : array_like, shape (K,)
         One weight for each class, not negative. 0 ignores the class.
     dtype : type
-        float32 or float64.
+        Precision: float32 or float64.
 
     Returns
     -------
@@ -677,11 +686,12 @@ def label_smoothing_matrix(
     weight : array_like, shape (K,), optional
         One weight for each class, not negative.
     dtype : type
-        float32 or float64.
+        Precision: float32 or float64.
 
     Returns
     -------
     ndarray, shape (K, K)
+        The share of each class in the loss of each label.
 
     Raises
     ------
@@ -725,7 +735,7 @@ def label_smoothing_matrix(
 def similarity_from_distance(
     D: Numbers, *, scale: float = 1.0, normalize: bool = False, dtype: FloatType = np.float64
 ) -> np.ndarray:
-    """Similarities that fall off exponentially with the distance.
+    """The similarities that fall off exponentially with the distance.
 
     Parameters
     ----------
@@ -739,11 +749,12 @@ def similarity_from_distance(
     normalize : bool
         Whether each row is divided by its sum, so that all labels weigh the same.
     dtype : type
-        float32 or float64.
+        Precision: float32 or float64.
 
     Returns
     -------
     ndarray, shape (K, K)
+        1 on the diagonal, 0 for classes that are infinitely far apart; divided by its sums if wanted.
 
     Raises
     ------
@@ -794,14 +805,14 @@ def _paths(tree: object) -> Iterator[tuple[int, tuple[int, ...]]]:
 
 # %% ../nbs/03_losses.ipynb #5c0e7414
 def similarity_from_tree(tree: tuple | list, *, dtype: FloatType = np.float64) -> np.ndarray:
-    """Similarities of labels that are the leaves of a tree.
+    """The similarities of labels that are the leaves of a tree.
 
     Parameters
     ----------
     tree : nested tuples or lists
         Its leaves are the labels, the integers 0 to K - 1, each once: ``((0, 1), (2, 3))``.
     dtype : type
-        float32 or float64.
+        Precision: float32 or float64.
 
     Returns
     -------
@@ -867,6 +878,7 @@ def ignore_labels(H: Numbers, labels: Labels) -> np.ndarray:
     Returns
     -------
     ndarray, shape and dtype of `H`
+        The copy.
 
     Raises
     ------
@@ -885,7 +897,7 @@ def ignore_labels(H: Numbers, labels: Labels) -> np.ndarray:
     Examples
     --------
     >>> from nnnotes.losses import identity_matrix, ignore_labels
-    >>> ignore_labels(identity_in_dtype(2), [1])
+    >>> ignore_labels(identity_matrix(2), [1])
     array([[1., 0.],
            [0., 0.]])
     """
@@ -983,17 +995,17 @@ def check_similarity(H: Numbers, *, ignored: Labels = ()) -> np.ndarray:
     ndarray
         A copy of `H`, to be used at once: ``infogain(logits, labels, check_similarity(H))``.
 
+    Raises
+    ------
+    ValueError, TypeError
+        NaN or infinities, a matrix that is none; labels out of range or not integers.
+
     Warns
     -----
     SimilarityWarning
         Once for each finding, with its rows: negative weights; rows that sum to 0 or less, or whose
         sum overflows; another class that weighs more than the label; a matrix that looks like
         distances, zero on the diagonal and positive elsewhere.
-
-    Raises
-    ------
-    ValueError, TypeError
-        NaN or infinities, a matrix that is none; labels out of range or not integers.
 
     See Also
     --------
@@ -1135,7 +1147,7 @@ def expected_distance(
 
     Parameters
     ----------
-    logits, labels, D, axis, ignore_label, normalization
+    logits, labels, D, axis, ignore_label, normalization : array_like, int or str
         As for :func:`expected_distance_value_and_grad`.
 
     Returns
@@ -1243,7 +1255,7 @@ def squared_error(
 
     Parameters
     ----------
-    outputs, targets, axis, normalization
+    outputs, targets, axis, normalization : array_like, int or str
         As for :func:`squared_error_value_and_grad`.
 
     Returns
