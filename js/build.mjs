@@ -1,10 +1,10 @@
-// node build.mjs [FOLDER]: one self-contained ES module per exploration into FOLDER (else nnnotes/static),
-// each with a hash of its sources in the first line, and the licences of what is inside.
+// node build.mjs [FOLDER]: one self-contained ES module per exploration, and their loader, into FOLDER (else
+// nnnotes/static), each with a hash of its sources in the first line, and the licences of what is inside.
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
-const explorations = ["infogain.js", "saturation.js"];
+const entries = ["infogain.js", "loader.js", "saturation.js"];
 const folder = process.argv[2] ?? "../nnnotes/static";
 
 const sources = readdirSync(".").filter((name) => /\.m?js$|^package.*\.json$/.test(name)).sort();
@@ -12,7 +12,7 @@ const hash = createHash("sha256");
 for (const name of sources) hash.update(`${name}\0`).update(readFileSync(name));
 
 const { metafile } = await build({
-  entryPoints: explorations,
+  entryPoints: entries,
   outdir: folder,
   bundle: true,
   minify: true,

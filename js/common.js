@@ -1,30 +1,167 @@
 // What explorations share. Scales, axes and shapes are d3's; here is what d3 does not have: handles that also obey
-// the keyboard, one draw per frame, labels that keep clear of each other, the printed formulas, a spoken sentence.
+// the keyboard, parameters that are set at once and glide on the picture, labels that keep clear of each other, one draw per
+// frame, a spoken sentence. "How to write a new exploration" in nbs/81_widgets.ipynb says how to use it.
 import { select } from "d3-selection";
 
-// ---- the formulas, printed by SymPy, arrive as text in a trait ----
+// ---- the parameters: what is set, what is drawn, what the kernel knows ----
 
-const modules = new Map();
+const TELL = 80; // milliseconds
+const TWEEN = 350; // milliseconds
+const ASK = 250; // milliseconds
+const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** The module in the trait `_formulas`; the same text gives the same module. */
-export function formulas(model) {
-  const text = model.get("_formulas");
-  if (!modules.has(text)) {
-    const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-    modules.set(text, import(url).finally(() => URL.revokeObjectURL(url)));
+/** A name that no other element of the page has, whatever other copies of this file are on it. */
+const unique = (name) => `nn-${name}-${Math.random().toString(36).slice(2)}`;
+
+const between = (from, to, part) =>
+  Array.isArray(to) ? to.map((value, i) => between(from[i], value, part)) : from + part * (to - from);
+
+/** Whether two values are the same, numbers to within rounding. */
+const same = (p, q) =>
+  Array.isArray(p) ? Array.isArray(q) && p.length === q.length && p.every((value, i) => same(value, q[i]))
+    : typeof p === "number" ? Math.abs(p - q) < 1e-9 : p === q; // prettier-ignore
+
+/**
+ * The parameters of one model, which all of its views share. A hand sets them at once, so that whatever reads them
+ * reads what was meant; only the picture glides there. The model, and with it the kernel and what is linked, hears of
+ * them a little later, and once for many: it would cost the next frame. What it answers in the meantime is older than
+ * what the hand has set, and does not count until the hand lets go.
+ */
+function parameters(model) {
+  const mine = new Map(); // what a hand has set and the model need not know yet
+  const flights = new Map(); // name: {from, to, start}, while the picture glides
+  const questions = new Map(); // kind: {about, id, send, answer, fresh}
+  const views = new Map(); // root: its redraw
+  let [holder, before] = [null, null]; // the handle that is held, and what was set when it was seized
+  let [timer, time, asked] = [0, 0, 0];
+
+  const get = (name) => (mine.has(name) ? mine.get(name) : model.get(name));
+  const redraw = () => views.forEach((ask) => ask());
+
+  function set(values) {
+    for (const [name, value] of Object.entries(values)) {
+      if (before && !before.has(name)) before.set(name, get(name));
+      mine.set(name, value);
+    }
+    timer ||= setTimeout(tell, TELL);
+    redraw();
   }
-  return modules.get(text);
+
+  /** Tell the model and the kernel now. Both in one go: the kernel's echo of an older value is then known to be one. */
+  function tell() {
+    clearTimeout(timer);
+    timer = 0;
+    for (const [name, value] of mine) model.set(name, value);
+    model.save_changes();
+    if (!holder) mine.clear();
+  }
+
+  /** What the picture shows of a parameter: the way to what is set. */
+  function see(name) {
+    const { from, to, start } = flights.get(name) ?? {};
+    if (from === undefined) return get(name);
+    const part = clamp((time - (start ?? time)) / TWEEN, [0, 1]);
+    return between(from, to, part * part * (3 - 2 * part));
+  }
+
+  function release(node, back = false) {
+    if (holder !== node) return;
+    if (back && before.size) set(Object.fromEntries(before));
+    [holder, before] = [null, null];
+    if (mine.size) tell();
+  }
+
+  function question(kind) {
+    const send = debounce(() => {
+      try {
+        model.send({ kind, id: questions.get(kind).id });
+      } catch {
+        // no kernel here, no answer
+      }
+    }, ASK);
+    return { send, fresh: false };
+  }
+  const answered = ({ kind, id, ...answer }) => {
+    if (questions.get(kind)?.id !== id) return;
+    Object.assign(questions.get(kind), { answer, fresh: true });
+    redraw();
+  };
+  model.on("change", redraw);
+  model.on("msg:custom", answered);
+
+  return {
+    get, set, see,
+    has: (values) => Object.entries(values).every(([name, value]) => same(value, get(name))),
+
+    /** Set parameters; numbers, and arrays of numbers, glide on the picture to where they are. */
+    glide(values) {
+      const moving = Object.keys(values).filter((name) => typeof values[name] === "number" || Array.isArray(values[name]));
+      const from = new Map(moving.map((name) => [name, see(name)]));
+      set(values);
+      if (still.matches) return;
+      for (const name of moving) flights.set(name, { from: from.get(name), to: values[name], start: null });
+    },
+
+    /** A frame begins. Returns whether the picture is still on its way, as far as nothing else has been set since. */
+    frame(now) {
+      time = now;
+      for (const [name, flight] of flights) {
+        flight.start ??= now;
+        if (now - flight.start >= TWEEN || !same(flight.to, get(name))) flights.delete(name);
+      }
+      return flights.size > 0;
+    },
+
+    /** A handle is seized: what moves by itself stops, and only the hand counts until `release`. */
+    hold(node) {
+      flights.clear();
+      [holder, before] = [node, new Map()];
+    },
+
+    /** The hand is off; `back` if the gesture came to nothing: everything is as it was. */
+    release,
+
+    /** What the kernel last answered to a question of this kind, asked once for all views: {answer, fresh}. */
+    ask(kind, about) {
+      if (!questions.has(kind)) questions.set(kind, question(kind));
+      const found = questions.get(kind);
+      if (found.about !== about) {
+        Object.assign(found, { about, id: (asked += 1), fresh: false });
+        found.send();
+      }
+      return found;
+    },
+
+    /** Of several views only one speaks: where the focus is, else the first that is on the page. */
+    speaks(root) {
+      const seen = [...views.keys()].filter((one) => one.clientWidth);
+      return root === (seen.find((one) => one.contains(document.activeElement)) ?? seen[0]);
+    },
+
+    join: (root, draw) => views.set(root, draw),
+    leave(root) {
+      views.delete(root);
+      if (root.contains(holder)) release(holder);
+      if (timer) tell();
+    },
+    end() {
+      for (const { send } of questions.values()) send.cancel();
+      clearTimeout(timer);
+      model.off("change", redraw);
+      model.off("msg:custom", answered);
+    },
+  }; // prettier-ignore
 }
 
-// ---- time: at most one draw per frame; movement only for those who want it ----
+// ---- time ----
 
 /** A function that asks for `draw` in the next frame, once, however often it is called. */
-export function perFrame(draw) {
+function perFrame(draw) {
   let frame = 0;
   const ask = () => {
-    frame ||= requestAnimationFrame(() => {
+    frame ||= requestAnimationFrame((now) => {
       frame = 0;
-      draw();
+      draw(now);
     });
   };
   ask.cancel = () => {
@@ -34,63 +171,12 @@ export function perFrame(draw) {
   return ask;
 }
 
-const TELL = 80; // milliseconds
-const untold = new WeakMap(); // model: what will tell the kernel
-
-/** Set several traits. Views follow at once; the kernel is told a little later, and once: it would cost the next frame. */
-export function put(model, values) {
-  for (const [name, value] of Object.entries(values)) model.set(name, value);
-  if (untold.has(model)) return;
-  untold.set(model, setTimeout(() => tell(model), TELL));
-}
-
-/** Tell the kernel now what it has not been told. */
-function tell(model) {
-  if (!untold.has(model)) return;
-  clearTimeout(untold.get(model));
-  untold.delete(model);
-  model.save_changes();
-}
-
-const TWEEN = 350; // milliseconds
-const still = matchMedia("(prefers-reduced-motion: reduce)");
-const gestures = new WeakMap(); // model: number of its last gesture
-
-/** A gesture begins: whatever moves by itself stops. */
-export function grab(model) {
-  const gesture = (gestures.get(model) ?? 0) + 1;
-  gestures.set(model, gesture);
-  return gesture;
-}
-
-const between = (from, to, part) =>
-  Array.isArray(from) ? from.map((value, i) => between(value, to[i], part)) : from + part * (to - from);
-
-/** Move numbers, and arrays of numbers, to where they should be; other values jump. */
-export function glide(model, target) {
-  const gesture = grab(model);
-  if (still.matches) return put(model, target);
-  const moves = (value) => typeof value === "number" || Array.isArray(value);
-  const from = Object.fromEntries(Object.keys(target).map((name) => [name, model.get(name)]));
-  let start = null;
-  const step = (now) => {
-    if (gestures.get(model) !== gesture) return;
-    start ??= now;
-    const part = Math.min(1, (now - start) / TWEEN);
-    const eased = part * part * (3 - 2 * part);
-    const at = (name, to) => (part < 1 && moves(to) ? between(from[name], to, eased) : to);
-    put(model, Object.fromEntries(Object.entries(target).map(([name, to]) => [name, at(name, to)])));
-    if (part < 1) requestAnimationFrame(step);
-  };
-  requestAnimationFrame(step);
-}
-
 /** Run `act` when nothing has called for `pause` milliseconds. */
-export function debounce(act, pause) {
+function debounce(act, pause) {
   let timer = 0;
-  const ask = () => {
+  const ask = (...words) => {
     clearTimeout(timer);
-    timer = setTimeout(act, pause);
+    timer = setTimeout(act, pause, ...words);
   };
   ask.cancel = () => clearTimeout(timer);
   return ask;
@@ -125,7 +211,7 @@ export function near(value, limit) {
 /** A number without zeros at its end, for parameters: 1, 0.9, 1.7159. */
 export const short = (value, digits = 4) => minus(String(Number(value.toFixed(digits)) + 0));
 
-export const percent = (part) => (part > 0 && part < 0.005 ? "under 1\u00a0%" : `${Math.round(100 * part)}\u00a0%`);
+export const percent = (part, tiny = "under 1\u00a0%") => (part > 0 && part < 0.005 ? tiny : `${Math.round(100 * part)}\u00a0%`);
 
 // ---- handles ----
 
@@ -146,39 +232,45 @@ export function keyed(event, value, { low, high, step, coarse = 10 * step }) {
 
 /**
  * A knob on a picture that can be dragged and focused: an SVG group with the role of a slider.
- * `at()` gives its place in pixels; `drag({x, y})` takes a place; `key(event)` takes a key; `aria()` gives the
- * slider's `{min, max, now, text}`. `plane` is the element whose coordinates count.
+ * `at()` gives its place in pixels; `drag({x, y})` takes a place; `key(event)` takes a key, and says whether it did;
+ * `aria()` gives the slider's `{min, max, now, text}`, and `axis` where it has two.
  */
-export function handle(model, parent, { label, className = "", knob = "round", axis = "x", at, drag, key, aria, plane }) {
+export function handle(view, parent, { label, className = "", knob = "round", axis = "x", at, drag, key, aria }) {
   const group = parent.append("g").attr("class", `nn-handle ${className}`);
   group.attr("tabindex", 0).attr("role", "slider").attr("aria-label", label);
-  group.attr("aria-orientation", axis === "y" ? "vertical" : "horizontal");
   group.append("circle").attr("class", "nn-hit").attr("r", 22);
   group.append("circle").attr("class", "nn-ring").attr("r", 13);
   group.append("path").attr("class", "nn-knob").attr("d", KNOBS[knob]);
   const node = group.node();
   let offset = null; // where the knob is, seen from the pointer: no jump when it is grabbed off its centre
   const place = (event) => {
-    const matrix = (plane ?? parent.node()).getScreenCTM().inverse();
+    const matrix = parent.node().getScreenCTM().inverse();
     return new DOMPoint(event.clientX, event.clientY).matrixTransform(matrix);
   };
-  const start = (event, from) => {
+  const start = (event, jump) => {
     if (event.button) return;
     event.preventDefault();
     event.stopPropagation();
-    const pointer = place(event);
-    offset = { x: from ? from.x - pointer.x : 0, y: from ? from.y - pointer.y : 0 };
+    view.hold(node);
+    const [pointer, from] = [place(event), at()];
+    offset = jump ? { x: 0, y: 0 } : { x: from.x - pointer.x, y: from.y - pointer.y };
     node.focus({ preventScroll: true, focusVisible: false });
     node.setPointerCapture(event.pointerId);
     group.classed("nn-grabbed", true);
-    grab(model);
-    if (!from) drag(pointer);
+    if (jump) drag(pointer);
   };
-  const drop = () => {
+  const drop = (event) => {
     offset = null;
     group.classed("nn-grabbed", false);
+    view.release(node, event.type === "pointercancel");
   };
-  node.addEventListener("pointerdown", (event) => start(event, at()));
+  const far = (event) => Math.hypot(place(event).x - at().x, place(event).y - at().y);
+  view.handles.push({ start, far });
+  // where knobs lie close to each other, the nearest one is meant
+  node.addEventListener("pointerdown", (event) => {
+    const distances = view.handles.map((one) => one.far(event));
+    view.handles[distances.indexOf(Math.min(...distances))].start(event, false);
+  });
   node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false }); // else the page may scroll
   node.addEventListener("pointermove", (event) => {
     if (!offset) return;
@@ -186,22 +278,28 @@ export function handle(model, parent, { label, className = "", knob = "round", a
     drag({ x: pointer.x + offset.x, y: pointer.y + offset.y });
   });
   for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) node.addEventListener(end, drop);
-  node.addEventListener("keydown", (event) => {
-    if (key(event)) grab(model);
-  });
+  node.addEventListener("keydown", key);
   return {
     group,
     /** The knob comes to a pointer that goes down elsewhere, on `surface`; a finger there scrolls the page instead. */
     comes(surface) {
-      surface.addEventListener("pointerdown", (event) => event.pointerType !== "touch" && start(event, null));
+      surface.addEventListener("pointerdown", (event) => event.pointerType !== "touch" && start(event, true));
     },
     draw() {
       const { x, y } = at();
-      const { min, max, now, text } = aria();
-      group.attr("transform", `translate(${x},${y})`).attr("aria-valuemin", min).attr("aria-valuemax", max);
-      group.attr("aria-valuenow", Number(now.toPrecision(6))).attr("aria-valuetext", text);
+      const { min, max, now, text, axis: along = axis } = aria();
+      group.attr("transform", `translate(${x},${y})`).attr("aria-orientation", along === "y" ? "vertical" : "horizontal");
+      group.attr("aria-valuemin", min).attr("aria-valuemax", max);
+      group.attr("aria-valuenow", Number(clamp(now, [min, max]).toPrecision(6))).attr("aria-valuetext", text);
     },
   };
+}
+
+/** Draw inside of a box only. Returns the group to draw in, and the shape that bounds it (rect, path, ...). */
+export function clipped(parent, shape) {
+  const id = unique("clip");
+  const bounds = parent.append("clipPath").attr("id", id).append(shape);
+  return { group: parent.append("g").attr("clip-path", `url(#${id})`), bounds };
 }
 
 // ---- labels ----
@@ -219,6 +317,9 @@ export function textWidth(text, font) {
   }
   return widths.get(key);
 }
+
+/** The first of these texts that is not wider than `room`; else the last. */
+export const fitting = (texts, room, font) => texts.find((text) => textWidth(text, font) <= room) ?? texts.at(-1);
 
 /** Boxes around the pieces of a line through these points, for labels to keep clear of. */
 export function along(points, pad = 3) {
@@ -271,11 +372,20 @@ export function arrow(x0, y0, x1, y1, size = 9) {
 
 // ---- words and controls ----
 
-/** A paragraph with coloured numbers, and a silent one that is spoken 600 ms after the last change. */
-export function sentence(parent) {
-  const shown = select(parent).append("p").attr("class", "nn-says");
-  const spoken = select(parent).append("p").attr("class", "nn-hidden").attr("aria-live", "polite");
-  const speak = debounce(() => spoken.text(shown.node().textContent), 600);
+/**
+ * A paragraph with coloured numbers, and a silent one that is spoken 600 ms after the last change. Its room is that of
+ * the longest of the texts in `longest`, so that nothing below it moves when it changes.
+ */
+export function sentence(view, parent, { className = "nn-says", longest }) {
+  const room = parent.append("div").attr("class", "nn-room");
+  const shown = room.append("p").attr("class", className);
+  for (const text of longest) room.append("p").attr("class", "nn-unseen").attr("aria-hidden", "true").html(text);
+  const spoken = parent.append("p").attr("class", "nn-hidden").attr("aria-live", "polite");
+  const speak = debounce(() => {
+    const text = shown.node().textContent;
+    if (view.speaks(view.root.node()) && text !== spoken.text()) spoken.text(text);
+  }, 600);
+  view.ends.push(speak.cancel);
   let last = null;
   return (html) => {
     if (html === last) return;
@@ -285,80 +395,80 @@ export function sentence(parent) {
   };
 }
 
-/** A group of buttons of which those are pressed that `pressed(item)` says. Returns its redraw. */
-export function buttons(parent, title, items, act, pressed) {
-  const group = select(parent).append("div").attr("class", "nn-row").attr("role", "group").attr("aria-label", title);
+/** A group of controls with a visible title. */
+function named(parent, className, role, title) {
+  const group = parent.append("div").attr("class", className).attr("role", role).attr("aria-label", title);
   group.append("span").attr("class", "nn-title").attr("aria-hidden", "true").text(title);
-  const each = group.selectAll("button").data(items).join("button").attr("type", "button");
-  each.text((item) => item.label).on("click", (_, item) => act(item));
-  return () => each.attr("aria-pressed", (item) => String(pressed(item)));
+  return group;
 }
 
-/** One choice of several, as radio buttons; `act(item)` if it does more than set its trait. Returns its redraw. */
-export function choice(parent, model, trait, title, items, act = (item) => put(model, { [trait]: item.value })) {
-  const name = `${trait}-${Math.random().toString(36).slice(2)}`;
-  const group = select(parent).append("div").attr("class", "nn-choice").attr("role", "radiogroup").attr("aria-label", title);
-  group.append("span").attr("class", "nn-title").attr("aria-hidden", "true").text(title);
+/** Rows of buttons, of which each glides to the values of some parameters, and is pressed while they are set. */
+export function presets(view, parent) {
+  for (const { title, buttons } of view.get("_setup").presets) {
+    const each = named(parent, "nn-row", "group", title).selectAll("button").data(buttons).join("button");
+    each.attr("type", "button").text(({ label }) => label).on("click", (_, { values }) => view.glide(values));
+    view.draws.push(() => each.attr("aria-pressed", ({ values }) => String(view.has(values))));
+  }
+}
+
+/** One choice of several, as radio buttons; `act(item)` if it does more than set its parameter. */
+export function choice(view, parent, name, title, items, act = (item) => view.set({ [name]: item.value })) {
+  const group = named(parent, "nn-choice", "radiogroup", title);
+  const radios = unique(name);
   const each = group.selectAll("label").data(items).join("label");
-  const inputs = each.append("input").attr("type", "radio").attr("name", name).attr("value", (item) => item.value);
+  const inputs = each.append("input").attr("type", "radio").attr("name", radios).attr("value", (item) => item.value);
   each.append("span").attr("class", (item) => `nn-swatch ${item.className ?? ""}`);
   each.append("span").html((item) => item.label);
-  inputs.on("change", (_, item) => {
-    grab(model);
-    act(item);
-  });
-  return () => inputs.property("checked", (item) => model.get(trait) === item.value);
+  inputs.on("change", (_, item) => act(item));
+  view.draws.push(() => inputs.property("checked", (item) => view.get(name) === item.value));
 }
 
+const SCROLLS = 6; // pixels that a finger goes before it is known whether it drags or scrolls the page
+
 /**
- * A bar that can be dragged and focused, of the role of a slider. `get()` and `set(value)` deal with its value in
- * `range`, `text()` puts it in words, `mark()` is a second value to show. Returns its node and its redraw.
+ * A bar that can be dragged and focused, of the role of a slider. `value(of)` gives its value, of what is set
+ * (`view.get`) or of what is drawn (`view.see`); `set(value)` sets it in `range`; `text()` puts it in words; `mark()` is
+ * a second value to show. Returns its node.
  */
-export function bar(model, parent, { label, className = "", range, step, get, set, text, mark }) {
-  const track = select(parent).append("div").attr("class", `nn-track ${className}`);
+export function bar(view, parent, { label, className = "", range, step, value, set, text, mark }) {
+  const track = parent.append("div").attr("class", `nn-track ${className}`);
   track.attr("tabindex", 0).attr("role", "slider").attr("aria-label", label);
   track.attr("aria-valuemin", range[0]).attr("aria-valuemax", range[1]);
   const fill = track.append("i").attr("class", "nn-filled");
   const other = mark ? track.append("i").attr("class", "nn-mark") : null;
   const node = track.node();
-  const part = (value) => `${(100 * (clamp(value, range) - range[0])) / (range[1] - range[0])}%`;
-  let offset = null; // the pointer's place less the value's: no jump when it goes down
-  const at = (event) => {
-    const box = node.getBoundingClientRect();
-    return range[0] + ((event.clientX - box.left) / box.width) * (range[1] - range[0]);
-  };
+  const part = (to) => `${(100 * (clamp(to, range) - range[0])) / (range[1] - range[0])}%`;
+  let seized = null; // where the pointer went down, and the value there: no jump
   node.addEventListener("pointerdown", (event) => {
     if (event.button) return;
     event.preventDefault();
-    offset = at(event) - get();
+    view.hold(node);
+    seized = { x: event.clientX, value: value(view.get), waits: event.pointerType === "touch" };
     node.focus({ preventScroll: true, focusVisible: false });
     node.setPointerCapture(event.pointerId);
-    grab(model);
   });
-  node.addEventListener("pointermove", (event) => offset !== null && set(clamp(at(event) - offset, range)));
-  for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) node.addEventListener(end, () => (offset = null));
+  node.addEventListener("pointermove", (event) => {
+    if (!seized) return;
+    const by = event.clientX - seized.x;
+    if (seized.waits && Math.abs(by) < SCROLLS) return;
+    seized.waits = false;
+    set(clamp(seized.value + (by / node.getBoundingClientRect().width) * (range[1] - range[0]), range));
+  });
+  for (const end of ["pointerup", "pointercancel", "lostpointercapture"])
+    node.addEventListener(end, () => {
+      seized = null;
+      view.release(node, end === "pointercancel");
+    });
   node.addEventListener("keydown", (event) => {
-    const to = keyed(event, get(), { low: range[0], high: range[1], step });
-    if (to === undefined) return;
-    grab(model);
-    set(to);
+    const to = keyed(event, value(view.get), { low: range[0], high: range[1], step });
+    if (to !== undefined) set(to);
   });
-  return {
-    track,
-    draw() {
-      fill.style("width", part(get()));
-      other?.style("left", part(mark())).style("display", Number.isFinite(mark()) ? null : "none");
-      track.attr("aria-valuenow", Number(get().toPrecision(6))).attr("aria-valuetext", text());
-    },
-  };
-}
-
-/** Whether the model's traits have these values, numbers to within rounding. */
-export function has(model, values) {
-  const same = (p, q) =>
-    Array.isArray(p) ? p.length === q.length && p.every((value, i) => same(value, q[i]))
-      : typeof p === "number" ? Math.abs(p - q) < 1e-9 : p === q; // prettier-ignore
-  return Object.entries(values).every(([name, value]) => same(value, model.get(name)));
+  view.draws.push(() => {
+    fill.style("width", part(value(view.see)));
+    other?.style("left", part(mark())).style("display", Number.isFinite(mark()) ? null : "none");
+    track.attr("aria-valuenow", Number(clamp(value(view.get), range).toPrecision(6))).attr("aria-valuetext", text());
+  });
+  return track;
 }
 
 // ---- a view ----
@@ -366,29 +476,48 @@ export function has(model, values) {
 const passed = (event) => event.ctrlKey || event.metaKey || event.altKey || event.key === "Escape"
   || (event.key === "Enter" && event.shiftKey); // prettier-ignore
 
-/** One view: its root, which redraws when the model or the width changes, and its end. */
-export function mount({ model, el, className, label, build }) {
+/** One view of a model: its root, which redraws when parameters or its width change, and its end. */
+function mount(state, formulas, el, { className, label, build }) {
+  el.classList.add("nn-view");
   const root = select(el).append("div").attr("class", `nnotes ${className}`).attr("role", "group").attr("aria-label", label);
-  // JupyterLab's command mode takes plain keys from inside an output: letters would insert, cut and delete cells
+  const node = root.node();
+  const view = { ...state, root, handles: [], draws: [], ends: [] };
+  // A notebook takes plain keys from inside an output: letters would insert, cut and delete cells. It listens on the way
+  // back, or, as Notebook 7 does, on the way here, where it looks for this attribute.
+  const guard = (event) =>
+    node.contains(event.target) && root.attr("data-lm-suppress-shortcuts", passed(event) ? null : "true");
+  window.addEventListener("keydown", guard, true);
   root.on("keydown", (event) => passed(event) || event.stopPropagation());
-  const view = build(root);
+  const draw = build(view, formulas);
   let width = 0;
-  const ask = perFrame(() => {
-    const now = root.node().clientWidth;
+  const ask = perFrame((time) => {
+    const now = node.clientWidth;
     if (!now) return; // not on the page
-    view.draw(now, now !== width);
+    const moves = state.frame(time);
+    draw(now, now !== width);
+    for (const each of view.draws) each();
     width = now;
+    if (moves) ask();
   });
-  const sizes = new ResizeObserver(() => root.node().clientWidth !== width && ask());
-  sizes.observe(root.node());
-  model.on("change", ask);
+  const sizes = new ResizeObserver(() => node.clientWidth !== width && ask());
+  sizes.observe(node);
+  state.join(node, ask);
   ask();
   return () => {
+    window.removeEventListener("keydown", guard, true);
     sizes.disconnect();
-    model.off("change", ask);
     ask.cancel();
-    tell(model);
-    view.end?.();
+    for (const end of view.ends) end();
+    state.leave(node);
     root.remove();
   };
 }
+
+/**
+ * What the file of an exploration exports: `build(view, formulas)` makes a view's picture, and returns how to draw it,
+ * `draw(width, resized)`. See "How to write a new exploration" in nbs/81_widgets.ipynb.
+ */
+export const exploration = (options) => (model, formulas) => {
+  const state = { ...parameters(model), memory: {} };
+  return { show: (el) => mount(state, formulas, el, options), end: state.end };
+};

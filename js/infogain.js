@@ -1,9 +1,7 @@
 // Three probabilities are a point of a triangle: where does a row of the matrix want it, and where does a step take it?
 import { scaleLinear } from "d3-scale";
 import { line } from "d3-shape";
-import {
-  along, arrow, bar, buttons, choice, clamp, formulas, glide, handle, has, labels, mount, num, percent, put, sentence, short,
-} from "./common.js"; // prettier-ignore
+import { along, arrow, bar, choice, clamp, clipped, exploration, handle, labels, num, percent, presets, sentence, short } from "./common.js";
 
 const SIDE = 372; // the column of words beside the picture, at least
 const WIDEST = 660;
@@ -13,14 +11,6 @@ const RAYS = 32; // to each edge
 const HALVINGS = 12;
 const LEVELS = 8;
 const STEPS = 300; // of the path of gradient descent, which ends where it no longer moves
-
-let views = 0;
-
-async function render({ model, el }) {
-  const F = await formulas(model);
-  const options = { className: "nn-infogain", label: "Exploration: what the infogain loss asks for" };
-  return mount({ model, el, ...options, build: (root) => view(model, F, root) });
-}
 
 const add = (p, u, t) => p.map((value, k) => value + t * u[k]);
 const less = (p, q) => p.map((value, k) => value - q[k]);
@@ -69,11 +59,11 @@ function straight(values, levels) {
       .map(([i, j]) => add(corner(i), less(corner(j), corner(i)), (level - values[i]) / (values[j] - values[i])))); // prettier-ignore
 }
 
-function view(model, F, root) {
-  const get = (name) => model.get(name);
-  const { classes, entry, least, ranges, presets } = get("_setup");
+function build(view, F) {
+  const { root, get, see, set } = view;
+  const { classes, entry, least } = get("_setup");
   const y = () => classes.indexOf(get("label"));
-  const row = () => get("matrix")[y()];
+  const row = () => see("matrix")[y()];
   const expected = () => get("reading") === "expected distance";
   const loss = (p) => (expected() ? F.expected_distance : F.infogain)(...p, ...row());
   const grad = (p) => (expected() ? F.expected_distance_grad : F.infogain_grad)(...p, ...row());
@@ -86,13 +76,12 @@ function view(model, F, root) {
   const side = root.append("div").attr("class", "nn-side");
   const more = root.append("div").attr("class", "nn-more");
   const svg = figure.append("svg").attr("role", "group").attr("aria-label", "The triangle of all answers");
-  const clip = svg.append("defs").append("clipPath").attr("id", `nn-infogain-${views++}`).append("path");
   const back = svg.append("g").attr("aria-hidden", "true");
   const put1 = (tag, className, parent = back) => parent.append(tag).attr("class", className);
   const surface = put1("path", "nn-surface nn-triangle");
   const own = put1("path", "nn-own c-target");
   const borders = put1("path", "nn-dash c-mute");
-  const within = back.append("g").attr("clip-path", `url(#nn-infogain-${views - 1})`);
+  const { group: within, bounds: clip } = clipped(back, "path");
   const levels = Array.from({ length: 2 * LEVELS }, () => put1("path", "nn-contour c-slope", within));
   const outline = put1("path", "nn-outline");
   const path = put1("path", "nn-path c-delta");
@@ -115,17 +104,17 @@ function view(model, F, root) {
   const shape = line().digits(2);
 
   // ---- handles ----
-  const move = (p) => put(model, { prediction: inside(p, least) });
+  const move = (p) => set({ prediction: inside(p, least) });
   const odds = (p) => classes.map((name, k) => `${name} ${percent(p[k])}`).join(", ");
   const share = (k, to) => {
     const p = get("prediction");
     const rest = 1 - p[k];
-    move(p.map((value, j) => (j === k ? to : (value * (1 - to)) / rest)));
+    move(p.map((value, j) => (j === k ? to : rest > 0 ? (value * (1 - to)) / rest : (1 - to) / 2)));
   };
-  const sideways = (p) => 100 * (p[2] - p[1]);
-  const point = handle(model, svg, {
+  let upright = false; // whether the last key moved the point up or down: the value to tell is that of its height
+  const point = handle(view, svg, {
     label: "Prediction", className: "c-f",
-    at: () => { const [px, py] = xy(get("prediction")); return { x: px, y: py }; },
+    at: () => { const [px, py] = xy(see("prediction")); return { x: px, y: py }; },
     drag: (place) => move(from(place)),
     key: (event) => {
       const p = get("prediction");
@@ -136,47 +125,43 @@ function view(model, F, root) {
         ArrowLeft: [0, by, -by], ArrowRight: [0, -by, by],
         Home: [0, 2 * aside - p[1], -p[2]], End: [0, -p[1], 2 * aside - p[2]],
       }[event.key]; // prettier-ignore
-      if (!moved || event.ctrlKey || event.metaKey || event.altKey) return false;
+      if (!moved || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();
+      upright = /Up|Down/.test(event.key);
       move(add(p, moved, 1));
-      return true;
     },
     aria: () => {
       const p = get("prediction");
-      return { min: 100 * (p[0] - 1), max: 100 * (1 - p[0]), now: sideways(p), text: odds(p) };
+      if (upright) return { min: 0, max: 100, now: 100 * p[0], text: odds(p), axis: "y" };
+      return { min: 100 * (p[0] - 1), max: 100 * (1 - p[0]), now: 100 * (p[2] - p[1]), text: odds(p) };
     },
   }); // prettier-ignore
   point.comes(surface.node());
 
   // ---- words and controls ----
-  const says = sentence(side.node());
+  const says = sentence(view, side, { longest: LONGEST(classes) });
   const table = side.append("div").attr("class", "nn-answers").attr("role", "group").attr("aria-label", "The answer, class by class");
   for (const head of ["answer", "", "now", "best", "gradient"]) table.append("span").attr("class", "nn-title").text(head);
   const answers = classes.map((name, k) => {
     table.append("span").text(name);
-    const { track, draw } = bar(model, table.node(), {
+    bar(view, table, {
       label: `Probability of ${name}`, className: "c-f", range: [least, 1 - 2 * least], step: 0.01, mark: () => best()[k],
-      get: () => get("prediction")[k], set: (to) => share(k, to), text: () => percent(get("prediction")[k]),
+      value: (of) => of("prediction")[k], set: (to) => share(k, to), text: () => percent(get("prediction")[k]),
     }); // prettier-ignore
     const number = (className) => table.append("b").attr("class", className);
-    return { track, draw, now: number("c-f"), best: number("c-target"), grad: number("c-delta") };
+    return { now: number("c-f"), best: number("c-target"), grad: number("c-delta") };
   });
-  const matrix = matrixEditor(model, side.node(), { classes, entry, y });
+  matrixEditor(view, side, { classes, entry, y });
   const convert = (to) => {
-    const one = to === "similarity" ? F.similarity : F.distance;
     const crossing = (to === "similarity") !== (get("reading") === "similarity");
-    const changed = get("matrix").map((values) => values.map((value) => clamp(one(value), entry)));
-    glide(model, { reading: to, ...(crossing ? { matrix: changed } : {}) });
+    view.glide({ reading: to, ...(crossing ? { matrix: converted(view, F, to, entry) } : {}) });
   };
-  const redraw = [
-    choice(side.node(), model, "reading", "What the loss makes of the matrix", [
-      { value: "similarity", label: 'similarities in <span class="i">H</span>: \u2212\u2211 <span class="i">h</span>\u2009log\u2009<span class="i">p</span>' },
-      { value: "distance", label: 'the asker\u2019s: distances in <span class="i">H</span>, same formula' },
-      { value: "expected distance", label: 'the repair: expected distance \u2211 <span class="i">d\u2009p</span>' },
-    ], ({ value }) => convert(value)),
-    ...Object.entries(presets).map(([name, items]) =>
-      buttons(more.node(), name, items, ({ values }) => glide(model, values), ({ values }) => has(model, values))),
-  ]; // prettier-ignore
+  choice(view, side, "reading", "What the loss makes of the matrix", [
+    { value: "similarity", label: 'similarities in <span class="i">H</span>: \u2212\u2211 <span class="i">h</span>\u2009log\u2009<span class="i">p</span>' },
+    { value: "distance", label: 'the asker\u2019s: distances in <span class="i">H</span>, same formula' },
+    { value: "expected distance", label: 'the repair: expected distance \u2211 <span class="i">d\u2009p</span>' },
+  ], ({ value }) => convert(value));
+  presets(view, more);
   figure.append("p").attr("class", "nn-help").text("Drag the point, a bar or an entry of the matrix; or Tab to one: arrow keys move it, Shift with an arrow moves it ten times as far, Home and End go to the ends.");
 
   function resize(width) {
@@ -222,7 +207,7 @@ function view(model, F, root) {
 
   function draw(width, resized) {
     if (resized) resize(width);
-    const p = get("prediction");
+    const p = see("prediction");
     const b = best();
     const g = grad(p);
     const k = y();
@@ -266,13 +251,10 @@ function view(model, F, root) {
 
     point.draw();
     answers.forEach((each, j) => {
-      each.draw();
-      each.now.text(percent(p[j]));
-      each.best.text(now.flat ? "any" : percent(b[j]));
+      each.now.text(percent(p[j], "< 1\u00a0%"));
+      each.best.text(now.flat ? "any" : percent(b[j], "< 1\u00a0%"));
       each.grad.text(num(g[j]));
     });
-    matrix.draw();
-    for (const each of redraw) each();
     says(told(now));
   }
 
@@ -288,7 +270,7 @@ function view(model, F, root) {
   };
   const answerPlaces = (j) => [[0.66, 0.17], [0.74, 0.13], [0.6, 0.2]].map(([high, low]) => [...xy(corner(j).map((one) => (one ? high : low))), "middle"]);
 
-  return { draw };
+  return draw;
 }
 
 /** A line in short pieces, since labels keep clear of boxes. */
@@ -300,54 +282,53 @@ function nearest(distances) {
   return nearby.map((value) => value / sum(nearby));
 }
 
+/**
+ * The matrix as similarities, or as distances. What a bounded entry cannot hold (the distance of similarity 0 is
+ * infinite) must not be lost: an entry becomes again what it was made of, unless a hand has changed it since, or
+ * something else the whole matrix.
+ */
+function converted({ get, memory }, F, reading, entry) {
+  const [from, to, one] = reading === "similarity" ? ["distance", "similarity", F.similarity] : ["similarity", "distance", F.distance];
+  const { pairs = [], touched = new Set() } = memory;
+  const kept = (value, i, j) => pairs[i]?.[j][from] === value;
+  const ours = get("matrix").every((values, i) => values.every((value, j) => kept(value, i, j) || touched.has(`${i},${j}`)));
+  const pair = (value, i, j) => (ours && kept(value, i, j) ? pairs[i][j] : { [from]: value, [to]: clamp(one(value), entry) });
+  memory.pairs = get("matrix").map((values, i) => values.map((value, j) => pair(value, i, j)));
+  memory.touched = new Set();
+  return memory.pairs.map((values) => values.map((each) => each[to]));
+}
+
 /** The matrix as a table of bars; the row of the label is chosen by its name. */
-function matrixEditor(model, parent, { classes, entry, y }) {
-  const wrap = document.createElement("div");
-  wrap.className = "nn-matrix";
-  parent.append(wrap);
-  const cell = (tag, className, text) => {
-    const node = document.createElement(tag);
-    node.className = className;
-    node.textContent = text;
-    wrap.append(node);
-    return node;
-  };
+function matrixEditor(view, parent, { classes, entry, y }) {
+  const { get, see, set, memory } = view;
+  const table = parent.append("div").attr("class", "nn-matrix").attr("role", "group").attr("aria-label", "The matrix; a row\u2019s name makes it the label\u2019s");
+  const cell = (tag, className, text) => table.append(tag).attr("class", className).text(text);
   const corner = cell("span", "nn-title", "");
   for (const name of classes) cell("span", "nn-title nn-column", name);
-  const rows = classes.map((name, i) => {
-    const chooser = cell("button", "nn-chooser", name);
-    chooser.type = "button";
-    chooser.title = `The label is ${name}`;
-    chooser.addEventListener("click", () => put(model, { label: name }));
+  view.draws.push(() => corner.text(get("reading") === "similarity" ? "similarities" : "distances"));
+  classes.forEach((name, i) => {
+    const chooser = cell("button", "nn-chooser", name).attr("type", "button").attr("title", `The label is ${name}`);
+    chooser.on("click", () => set({ label: name }));
     const cells = classes.map((column, j) => {
-      const value = () => model.get("matrix")[i][j];
-      const each = bar(model, wrap, {
-        label: `Row ${name}, column ${column}`, className: "nn-entry c-slope", range: entry, step: 0.1, get: value,
+      const value = (of) => of("matrix")[i][j];
+      const track = bar(view, table, {
+        label: `Row ${name}, column ${column}`, className: "nn-entry c-slope", range: entry, step: 0.1, value,
         set: (to) => {
           const rounded = Number(to.toFixed(2));
-          put(model, { matrix: model.get("matrix").map((values, r) => values.map((old, c) => (r === i && c === j ? rounded : old))) });
+          memory.touched?.add(`${i},${j}`);
+          set({ matrix: get("matrix").map((values, r) => values.map((old, c) => (r === i && c === j ? rounded : old))) });
         },
-        text: () => `${short(value(), 2)}`,
+        text: () => short(value(get), 2),
       }); // prettier-ignore
-      const number = each.track.append("span");
-      const draw = () => {
-        each.draw();
-        number.text(short(value(), 2));
-      };
-      return { draw, track: each.track };
+      const number = track.append("span");
+      view.draws.push(() => number.text(short(value(see), 2)));
+      return track;
     });
-    return () => {
-      const chosen = y() === i;
-      chooser.setAttribute("aria-pressed", String(chosen));
-      for (const { draw, track } of cells) draw(track.classed("nn-chosen", chosen));
-    };
+    view.draws.push(() => {
+      chooser.attr("aria-pressed", String(y() === i));
+      for (const track of cells) track.classed("nn-chosen", y() === i);
+    });
   });
-  return {
-    draw() {
-      corner.textContent = model.get("reading") === "similarity" ? "similarities" : "distances";
-      for (const draw of rows) draw();
-    },
-  };
 }
 
 /** What one sees, in a sentence that is true at every setting. */
@@ -376,4 +357,10 @@ function told({ p, b, k, classes, values, flat, reading, loss, least, next }) {
   return parts.join(" ");
 }
 
-export default { render };
+/** The longest sentences, with numbers of many digits: there must be room for them. */
+const LONGEST = (classes) => ["similarity", "distance", "expected distance"].map((reading) => {
+  const [k, p, b] = [0, [0.28, 0.44, 0.28], [0.28, 0.28, 0.44]];
+  return told({ p, b, k, classes, values: [0.111, 0.222, 0.333], flat: false, reading, loss: 1.11, least: 0, next: [0.11, 0, 0] });
+}); // prettier-ignore
+
+export default exploration({ className: "nn-infogain", label: "Exploration: what the infogain loss asks for", build });

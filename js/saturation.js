@@ -2,9 +2,7 @@
 import { axisBottom, axisLeft } from "d3-axis";
 import { scaleLinear } from "d3-scale";
 import { area, line } from "d3-shape";
-import {
-  along, arrow, buttons, choice, clamp, debounce, formulas, glide, grab, handle, has, keyed, labels, mount, near, num, put, sentence, short,
-} from "./common.js"; // prettier-ignore
+import { along, arrow, choice, clamp, clipped, exploration, fitting, handle, keyed, labels, near, num, presets, sentence, short } from "./common.js";
 
 // Layout. The axis of x is drawn ten times finer between -NEAR and NEAR; the rest holds the asymptotes only.
 const NEAR = 6;
@@ -13,46 +11,40 @@ const SIDE = 316; // the column of words beside the picture
 const OUTPUT = [-2.3, 2.3];
 const SLOPE = [-1, 2.5];
 const SAMPLES = 240;
+const NOTE = "600 11.5px system-ui"; // of the words beside the bars, as heavy as they get
+const BESIDE = 15; // pixels of the target's knob from the picture, where the point's never goes
 
-let views = 0;
-
-async function render({ model, el }) {
-  const F = await formulas(model);
-  const options = { className: "nn-saturation", label: "Exploration: a saturated neuron" };
-  return mount({ model, el, ...options, build: (root) => view(model, F, root) });
-}
-
-function view(model, F, root) {
-  const get = (name) => model.get(name);
-  const { ranges, steps, presets, bits } = get("_setup");
-  const value = (x) => F.scaled_tanh(get("a"), get("b"), x);
-  const slope = (x) => F.slope(get("a"), get("b"), x);
+function build(view, F) {
+  const { root, get, see, set } = view;
+  const { ranges, steps, ...setup } = get("_setup");
+  const bits = Object.fromEntries(setup.bits);
+  const value = (x, of = see) => F.scaled_tanh(of("a"), of("b"), x);
+  const slope = (x, of = see) => F.slope(of("a"), of("b"), x);
   const overlays = {
     none: null,
-    slope: (x) => F.thread_slope(get("a"), get("b"), x),
-    factor: (x) => F.thread_factor(get("a"), get("b"), value(x)),
+    slope: (x) => F.thread_slope(see("a"), see("b"), x),
+    factor: (x) => F.thread_factor(see("a"), see("b"), value(x)),
   };
 
   // ---- what is on the page, from back to front ----
   const figure = root.append("div").attr("class", "nn-figure");
   const side = root.append("div").attr("class", "nn-side");
   const svg = figure.append("svg").attr("role", "group").attr("aria-label", "Output and slope of the neuron over its input");
-  const clip = svg.append("defs").append("clipPath").attr("id", `nn-saturation-${views++}`).append("rect");
   const back = svg.append("g").attr("aria-hidden", "true");
   const add = (tag, className, parent = back) => parent.append(tag).attr("class", className);
   const far = [-1, 1].map(() => add("rect", "nn-far"));
   const surface = add("rect", "nn-surface");
   const axes = { x: add("g", "nn-axis"), f: add("g", "nn-axis"), slope: add("g", "nn-axis") };
   const zero = add("path", "nn-zero");
-  const inside = back.append("g").attr("clip-path", `url(#nn-saturation-${views - 1})`);
-  const uphill = add("path", "nn-uphill", inside);
-  const fill = add("path", "nn-fill c-slope", inside);
-  const asymptotes = add("path", "nn-dash", inside);
-  const goal = add("path", "nn-line c-target", inside);
-  const other = add("path", "nn-dash c-target", inside);
-  const curve = add("path", "nn-curve c-f", inside);
-  const wrong = add("path", "nn-curve nn-dashed c-wrong", inside);
-  const hill = add("path", "nn-curve c-slope", inside);
+  const plots = { f: clipped(back, "rect"), slope: clipped(back, "rect") };
+  const asymptotes = add("path", "nn-dash", plots.f.group);
+  const goal = add("path", "nn-line c-target", plots.f.group);
+  const other = add("path", "nn-dash c-target", plots.f.group);
+  const curve = add("path", "nn-curve c-f", plots.f.group);
+  const uphill = add("path", "nn-uphill", plots.slope.group);
+  const fill = add("path", "nn-fill c-slope", plots.slope.group);
+  const wrong = add("path", "nn-curve nn-dashed c-wrong", plots.slope.group);
+  const hill = add("path", "nn-curve c-slope", plots.slope.group);
   const hair = add("path", "nn-hair");
   const error = add("path", "nn-error c-target");
   const wrongArrow = add("path", "nn-arrow nn-broad c-wrong");
@@ -79,42 +71,41 @@ function view(model, F, root) {
 
   // ---- handles ----
   const slider = (name, step) => ({ low: ranges[name][0], high: ranges[name][1], step });
-  const set = (name, to) => put(model, { [name]: clamp(to, ranges[name]) });
+  const move = (name, to) => set({ [name]: clamp(to, ranges[name]) });
   const aria = (name, words) => () => ({ min: ranges[name][0], max: ranges[name][1], now: get(name), text: words() });
   const trait = (name, more) => ({
     key: (event) => {
       const to = keyed(event, get(name), slider(name, steps[name]));
-      if (to !== undefined) set(name, to);
-      return to !== undefined;
+      if (to !== undefined) move(name, to);
     },
     ...more,
     aria: aria(name, more.words),
   });
   const handles = [
-    handle(model, svg, trait("a", {
+    handle(view, svg, trait("a", {
       label: "Height a of the curve", className: "c-mute", knob: "tall", axis: "y",
-      at: () => ({ x: box.x0, y: y(get("a")) }), drag: (to) => set("a", y.invert(to.y)), words: () => `a ${short(get("a"))}`,
+      at: () => ({ x: box.x0, y: y(see("a")) }), drag: (to) => move("a", y.invert(to.y)), words: () => `a ${short(get("a"))}`,
     })),
-    handle(model, svg, trait("b", {
+    handle(view, svg, trait("b", {
       label: "Steepness b, by the slope at zero", className: "c-mute", knob: "tall", axis: "y",
-      at: () => ({ x: x(0), y: g(slope(0)) }), drag: (to) => set("b", g.invert(to.y) / get("a")),
-      words: () => `b ${short(get("b"))}, slope at zero ${num(slope(0))}`,
+      at: () => ({ x: x(0), y: g(slope(0)) }), drag: (to) => move("b", g.invert(to.y) / get("a")),
+      words: () => `b ${short(get("b"))}, slope at zero ${num(slope(0, get))}`,
     })),
-    handle(model, svg, trait("target", {
+    handle(view, svg, trait("target", {
       label: "Target t", className: "c-target", knob: "tall", axis: "y",
-      at: () => ({ x: box.x1, y: y(get("target")) }), drag: (to) => set("target", y.invert(to.y)),
+      at: () => ({ x: box.x1 + BESIDE, y: y(see("target")) }), drag: (to) => move("target", y.invert(to.y)),
       words: () => `target ${short(get("target"))}`,
     })),
-    handle(model, svg, trait("x", {
+    handle(view, svg, trait("x", {
       label: "Input x", className: "c-f",
-      at: () => ({ x: x(get("x")), y: y(value(get("x"))) }), drag: (to) => set("x", x.invert(to.x)),
-      words: () => `x ${num(get("x"))}, output ${near(value(get("x")), get("a"))}, slope ${num(slope(get("x")))}`,
+      at: () => ({ x: x(see("x")), y: y(value(see("x"))) }), drag: (to) => move("x", x.invert(to.x)),
+      words: () => `x ${num(get("x"))}, output ${near(value(get("x"), get), get("a"))}, slope ${num(slope(get("x"), get))}`,
     })),
   ]; // prettier-ignore
   handles.at(-1).comes(surface.node());
 
   // ---- words and controls ----
-  const says = sentence(side.node());
+  const says = sentence(view, side, { longest: LONGEST });
   const product = side.append("div").attr("class", "nn-product");
   const factors = [
     ["error", "c-target", 'error <span class="i">t</span> \u2212 <span class="i">f</span>(<span class="i">x</span>)'],
@@ -125,35 +116,14 @@ function view(model, F, root) {
     row.append("span").html(label);
     return { name, number: row.append("b"), bar: row.append("i").attr("aria-hidden", "true").append("i") };
   });
-  const counted = side.append("p").attr("class", "nn-counted").attr("aria-live", "polite");
-  const redraw = [
-    choice(side.node(), model, "overlay", "Two wrong derivatives, from a forum thread", [
-      { value: "none", label: "none" },
-      { value: "slope", label: "no square: <span class=\"i\">ab</span>\u2009(1 \u2212 tanh <span class=\"i\">bx</span>)", className: "c-wrong" },
-      { value: "factor", label: "from the output: <span class=\"i\">b</span>\u2009(<span class=\"i\">a</span> \u2212 <span class=\"i\">f</span>\u2009\u00b2)", className: "c-wrong" },
-    ]),
-    ...Object.entries(presets).map(([name, items]) =>
-      buttons(side.node(), name, items, ({ values }) => glide(model, values), ({ values }) => has(model, values))),
-  ]; // prettier-ignore
+  const counted = sentence(view, side, { className: "nn-counted", longest: [count({ here: null, rest: null, limit: 10_000, rate: 0.125, close: 0.1 })] });
+  choice(view, side, "overlay", "Two wrong derivatives, from a forum thread", [
+    { value: "none", label: "none" },
+    { value: "slope", label: "no square: <span class=\"i\">ab</span>\u2009(1 \u2212 tanh <span class=\"i\">bx</span>)", className: "c-wrong" },
+    { value: "factor", label: "from the output: <span class=\"i\">b</span>\u2009(<span class=\"i\">a</span> \u2212 <span class=\"i\">f</span>\u2009\u00b2)", className: "c-wrong" },
+  ]);
+  presets(view, side);
   figure.append("p").attr("class", "nn-help").text("Drag a knob, or Tab to it: arrow keys move it, Shift with an arrow moves it ten times as far, Home and End go to the ends.");
-
-  // ---- the question for the kernel: how many steps would training take? ----
-  const question = () => [get("x"), get("target"), get("a"), get("b"), get("rate")].join();
-  const ask = debounce(() => {
-    try {
-      model.send({ kind: "steps" });
-    } catch {
-      counted.text(""); // no kernel here
-    }
-  }, 250);
-  let asked = null;
-  const answered = (answer) => {
-    if (answer.kind !== "steps") return;
-    const steps = (count) => (count === null ? `more than ${num(answer.limit)}` : num(count, 0));
-    counted.classed("nn-stale", false).html(`Gradient descent at rate ${short(answer.rate)} takes <strong>${steps(answer.here)} steps</strong> `
-      + `to come within ${short(answer.close)} of the target; from input 0 it takes ${steps(answer.rest)}.`);
-  };
-  model.on("msg:custom", answered);
 
   function resize(width) {
     const wide = width >= 760;
@@ -162,7 +132,7 @@ function view(model, F, root) {
     figure.style("width", `${W}px`);
     const heights = wide ? HEIGHTS.wide : HEIGHTS.narrow;
     const left = 40;
-    const right = W - (W < 480 ? 48 : 60);
+    const right = W - (W < 480 ? 62 : 74);
     const top = 30;
     const bottom = top + heights.f;
     const strip = bottom + 12;
@@ -175,7 +145,8 @@ function view(model, F, root) {
     y.range([bottom, top]);
     g.range([bottom2, top2]);
     svg.attr("width", W).attr("height", bottom2 + 46).attr("viewBox", `0 0 ${W} ${bottom2 + 46}`);
-    clip.attr("x", left).attr("y", top - 2).attr("width", right - left).attr("height", bottom2 - top + 4);
+    plots.f.bounds.attr("x", left).attr("y", top - 2).attr("width", right - left).attr("height", bottom - top + 4);
+    plots.slope.bounds.attr("x", left).attr("y", top2 - 2).attr("width", right - left).attr("height", bottom2 - top2 + 4);
     surface.attr("x", left).attr("y", top).attr("width", right - left).attr("height", bottom2 - top);
     far.forEach((rect, i) => rect.attr("x", i ? x(NEAR) : left).attr("y", top).attr("width", far0).attr("height", bottom2 - top));
     const inner = W < 480 ? [-4, 0, 4] : [-6, -4, -2, 0, 2, 4, 6];
@@ -194,7 +165,7 @@ function view(model, F, root) {
 
   function draw(width, resized) {
     if (resized) resize(width);
-    const [a, b, xv, t, overlay] = ["a", "b", "x", "target", "overlay"].map(get);
+    const [a, b, xv, t, overlay] = ["a", "b", "x", "target", "overlay"].map(see);
     const o = value(xv);
     const s = slope(xv);
     const d = F.delta(t, o, s);
@@ -239,7 +210,10 @@ function view(model, F, root) {
       const seen = from < ranges.x[1];
       bar.attr("d", seen ? `M${left},${row}H${x(-from)}M${x(from)},${row}H${right}` : null);
       bar.classed("nn-on", Math.abs(xv) >= from);
-      text.text(`${name}${narrow ? ": f = a" : " rounds f to a"} from x = ${num(from, 1)}${seen ? "" : " \u2192"}`);
+      const start = num(from, 1);
+      const texts = [`${name} rounds f to a from x = ${start}`, `${name}: f = a from x = ${start}`, `${name}: from ${start}`, `${name}: ${start}`];
+      const room = seen ? x(from) - x(-from) - 12 : right - left - 16;
+      text.text(`${fitting(texts, room, NOTE)}${seen ? "" : " \u2192"}`);
       text.attr("text-anchor", "end").attr("x", seen ? x(from) - 6 : right).classed("nn-on", Math.abs(xv) >= from);
     });
 
@@ -261,7 +235,7 @@ function view(model, F, root) {
     const line0 = (v) => [[left + 12, y(v) - 11], [left + 12, y(v) + 11], [right - 12, y(v) - 11, "end"], [right - 12, y(v) + 11, "end"]];
     upper.put(words.a, `a = ${short(a)}`, line0(a));
     upper.put(words.other, Math.abs(t) > 0.12 ? `the other target ${short(-t)}` : "", line0(-t).reverse());
-    words.target.attr("x", right + 16).attr("y", y(t) + 4).text(narrow ? short(t, 2) : `t = ${short(t, 2)}`);
+    words.target.attr("x", right + BESIDE + 10).attr("y", y(t) + 4).text(narrow ? short(t, 2) : `t = ${short(t, 2)}`);
     const sDot = { x0: X - 6, x1: X + 6, y0: g(s) - 6, y1: g(s) + 6 };
     const peakKnob = { x0: x(0) - 12, x1: x(0) + 12, y0: g(peak) - 12, y1: g(peak) + 12 };
     lower.clear([sDot, peakKnob, ...traced(slope, g), ...(untrue ? traced(untrue, g) : [])]);
@@ -274,7 +248,6 @@ function view(model, F, root) {
     lower.put(words.uphill, overlay === "factor" && a > 1 ? "below zero: uphill" : "", sunk);
 
     for (const each of handles) each.draw();
-    for (const each of redraw) each();
     const scale = { error: t - o, slope: s, delta: d };
     for (const { name, number, bar } of factors) {
       number.text(num(scale[name]));
@@ -282,14 +255,20 @@ function view(model, F, root) {
       bar.style("left", `${50 + Math.min(0, part)}%`).style("width", `${Math.abs(part)}%`);
     }
     says(told(now));
-    if (question() !== asked) {
-      asked = question();
-      counted.classed("nn-stale", true);
-      ask();
-    }
+
+    // how many steps would training take? That is for the kernel
+    const { answer, fresh } = view.ask("steps", ["x", "target", "a", "b", "rate"].map(get).join());
+    if (answer) counted(fresh ? count(answer) : `<span class="nn-stale">${count(answer)}</span>`);
   }
 
-  return { draw, end: () => { ask.cancel(); model.off("msg:custom", answered); } };
+  return draw;
+}
+
+/** What the kernel has counted, in a sentence. */
+function count({ here, rest, limit, rate, close }) {
+  const steps = (number) => (number === null ? `more than ${num(limit)}` : num(number, 0));
+  return `Gradient descent at rate ${short(rate)} takes <strong>${steps(here)} steps</strong> `
+    + `to come within ${short(close)} of the target; from input 0 it takes ${steps(rest)}.`;
 }
 
 /** f rises, so that above to the left of a point on it, and below to the right, there is always room. */
@@ -308,7 +287,7 @@ function told({ a, x, t, o, s, d, slow, overlay, w, thresholds }) {
 
   const left = `${colour("c-delta", `\u03b4 = ${num(d)}`)}`;
   const exact = Object.keys(thresholds).find((name) => Math.abs(x) >= thresholds[name]);
-  if (Math.abs(x) >= thresholds.float64) parts.push(`Floats have reached the end: even in float64 the output is exactly ${short(Math.sign(x) * a)}, and a slope computed from it is exactly 0.`);
+  if (Math.abs(x) >= thresholds.float64) parts.push(`Even in float64 the output is exactly ${short(Math.sign(x) * a)}, and a slope computed from it is exactly 0.`);
   else if (exact) parts.push(`In ${exact} the output is exactly ${short(Math.sign(x) * a)} already, and a slope computed from it is exactly 0.`);
   else if (Math.abs(t - o) < 0.02) parts.push(`The target ${colour("c-target", short(t))} is reached: nothing is left to learn.`);
   else if (t * o < 0 && slow > 10) parts.push(`It is saturated on the wrong side: of the error ${colour("c-target", num(t - o))} only ${left} gets through.`);
@@ -316,16 +295,21 @@ function told({ a, x, t, o, s, d, slow, overlay, w, thresholds }) {
   else if (slow > 10) parts.push(`Of the error ${colour("c-target", num(t - o))} only ${left} gets through.`);
   else parts.push(`Of the error ${colour("c-target", num(t - o))} it passes on ${left}.`);
 
-  if (overlay !== "none") parts.push(compared(overlay === "slope" ? "Without the square" : "By the forum\u2019s formula from the output", colour("c-wrong", num(w)), w / s));
+  if (overlay !== "none") parts.push(compared(overlay === "slope" ? "Without the square" : "From the output", colour("c-wrong", num(w)), w / s));
   return parts.join(" ");
 }
 
 /** What a wrong derivative does: by its ratio to the right one. */
 function compared(name, value, ratio) {
   const times = (r) => num(r, r < 20 ? 1 : 0);
-  if (ratio < 0) return `${name} it would be ${value}, which is <strong>negative</strong>: the output moves away from its target.`;
+  if (ratio < 0) return `${name} it would be ${value}, <strong>negative</strong>: away from the target.`;
   if (Math.abs(ratio - 1) < 0.005) return `${name} it would be ${value}, which is right here.`;
   return `${name} it would be ${value}, ${ratio > 1 ? `${times(ratio)} times too large` : `${times(1 / ratio)} times too small`}.`;
 }
 
-export default { render };
+/** The longest sentences, with numbers of many digits: there must be room for them. */
+const LONGEST = [{ o: -1.2343, s: 1.2e-4 }, { o: -1.7159, s: 1.2e-18 }].map(({ o, s }) => told({
+  a: -o, x: -32, t: -1.7159, o, s, d: s, slow: 1 / s, overlay: "factor", w: -1.23, thresholds: { float32: 64, float64: o < -1.5 ? 19 : 64 },
+})); // prettier-ignore
+
+export default exploration({ className: "nn-saturation", label: "Exploration: a saturated neuron", build });

@@ -25,28 +25,67 @@ except ImportError as error:
 # %% auto #0
 __all__ = ['Infogain', 'Saturation']
 
+# %% ../nbs/81_widgets.ipynb #f1a20b03
+def __dir__() -> list[str]:
+    return __all__  # noqa: F821 (nbdev writes it)
+
 # %% ../nbs/81_widgets.ipynb #0e80c487
 def _static(name: str) -> str:
     """The text of a file in nnnotes/static/."""
     return (files("nnnotes") / "static" / name).read_text(encoding="utf-8")
 
 # %% ../nbs/81_widgets.ipynb #9938a764
-def _number(value: float, low: float, high: float, what: str) -> traitlets.Float:
+class _Number(traitlets.Float):
     """A number between two bounds that Python and the browser share."""
-    return traitlets.Float(value, min=low, max=high, help=what).tag(sync=True)
+
+    def __init__(self, value: float, low: float, high: float, what: str):
+        super().__init__(value, min=low, max=high, help=what)
+        self.tag(sync=True)
+
+    def validate(self, obj: Any, value: Any) -> float:
+        number = np.asarray(value)
+        if number.shape == () and number.dtype.kind in "iuf" and self.min <= number <= self.max:
+            return float(number)
+        wanted = f"a number from {self.min:g} to {self.max:g}"
+        raise traitlets.TraitError(str(expected(str(self.name), wanted, repr(value))))
+
+# %% ../nbs/81_widgets.ipynb #f1a20b06
+class _Named(traitlets.HasTraits):
+    """Whatever is set on it has a name that it knows."""
+
+    def __init__(self, **traits: Any):
+        for name in traits:
+            self._known(name)
+        super().__init__(**traits)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_"):
+            self._known(name)
+        super().__setattr__(name, value)
+
+    @classmethod
+    def _known(cls, name: str) -> None:
+        """Refuse a name that is none of this class, and say which are."""
+        if hasattr(cls, name):
+            return
+        own = [one for base in cls.__mro__ if issubclass(base, _Named) for one in vars(base)]
+        own = [one for one in own if one in cls.class_trait_names(sync=True) and one[0] != "_"]
+        raise TypeError(f"{cls.__name__}: expected one of {', '.join(own)}, got {name}")
 
 # %% ../nbs/81_widgets.ipynb #9cd49762
-class _Exploration(anywidget.AnyWidget):
+class _Exploration(_Named, anywidget.AnyWidget):
     """A widget that draws and computes in the browser."""
 
+    _esm = _static("loader.js")
     _css = _static("nnnotes.css")
+    _code = traitlets.Unicode().tag(sync=True)
     _formulas = traitlets.Unicode(_static("formulas.js")).tag(sync=True)
     _setup = traitlets.Dict().tag(sync=True)
 
     def __init__(self, **traits: Any):
         super().__init__(**traits)
         found = self.traits(sync=True).items()
-        ranges = {name: [one.min, one.max] for name, one in found if isinstance(one, traitlets.Float)}
+        ranges = {name: [one.min, one.max] for name, one in found if isinstance(one, _Number)}
         self._setup = {"ranges": ranges, **self._more()}
         self.on_msg(self._hear)
 
@@ -63,38 +102,45 @@ class _Exploration(anywidget.AnyWidget):
         """What else the picture has to know."""
         return {}
 
-    def _hear(self, _widget: Any, question: dict[str, Any], _buffers: Any) -> None:
-        """Answer a question that the picture leaves to Python, because it takes longer than a frame."""
+    def _answer(self, kind: str) -> dict[str, Any]:
+        """The answer to a question that the picture leaves to Python, because it takes longer than a frame."""
+        raise expected("kind", "a question of this picture", repr(kind))
+
+    def _hear(self, _widget: Any, message: dict[str, Any], _buffers: Any) -> None:
+        """Answer, under the number that the question has: the picture knows then which one it was."""
+        self.send({**message, **self._answer(message["kind"])})
 
 # %% ../nbs/81_widgets.ipynb #044106c0
-def _presets(**rows: dict[str, dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def _presets(**rows: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows of buttons, from what they say and what they set."""
-    return {
-        row: [{"label": label, "values": values} for label, values in buttons.items()]
-        for row, buttons in rows.items()
-    }
+    return [
+        {
+            "title": title,
+            "buttons": [{"label": label, "values": values} for label, values in buttons.items()],
+        }
+        for title, buttons in rows.items()
+    ]
 
 # %% ../nbs/81_widgets.ipynb #d4a10c0c
-def _numbers(values: Any, shape: tuple[int, ...], low: float, high: float, what: str) -> list:
-    """Nested lists of floats with this shape between two bounds, or a TraitError."""
+def _numbers(values: Any, shape: tuple[int, ...], low: float, high: float, what: str) -> np.ndarray:
+    """An array of floats with this shape between two bounds, or a TraitError."""
     try:
         array = np.array(values, float)
     except (TypeError, ValueError):
         array = np.empty(0)
     if array.shape != shape or not ((low <= array) & (array <= high)).all():
-        raise traitlets.TraitError(
-            f"{what}: expected {shape} numbers from {low:g} to {high:g}, got {values!r}"
-        )
-    return array.tolist()
+        wanted = f"{' × '.join(map(str, shape))} numbers from {low:g} to {high:g}"
+        raise traitlets.TraitError(str(expected(what, wanted, repr(values))))
+    return array
 
 # %% ../nbs/81_widgets.ipynb #d4a10c12
 _CLASSES = ["cat", "dog", "car"]
-_DISTANCES = [[0.0, 1.0, 4.0], [1.0, 0.0, 4.0], [4.0, 4.0, 0.0]]
+_DISTANCES = ((0.0, 1.0, 4.0), (1.0, 0.0, 4.0), (4.0, 4.0, 0.0))
 _ENTRY = (0.0, 4.0)
-_LEAST = 0.001  # of a probability on the picture
+_LEAST = 0.001  # of a probability, as far as a hand moves it
 
 # %% ../nbs/81_widgets.ipynb #d4a10c14
-def _infogain_presets() -> dict[str, list[dict[str, Any]]]:
+def _infogain_presets() -> list[dict[str, Any]]:
     """Matrices and predictions."""
     matrices = {
         "identity": losses.identity_matrix(3),
@@ -115,12 +161,13 @@ class Infogain(_Exploration):
 
     Attributes
     ----------
-    prediction : list of float
-        Probabilities of cat, dog and car: positive, with the sum 1.
+    prediction : tuple of float
+        Probabilities of cat, dog and car, with the sum 1; set from a list, a tuple or an array.
     label : str
         The right class, which chooses the row: ``"cat"``, ``"dog"`` or ``"car"``.
-    matrix : list of list of float
-        One row for each label, one column for each answer; entries from 0 to 4.
+    matrix : tuple of tuple of float
+        One row for each label, one column for each answer; entries from 0 to 4. Set it as a whole, from
+        lists, tuples or an array.
     reading : str
         What the loss makes of the matrix: ``"similarity"`` and ``"distance"`` both take it as H of the
         infogain loss, ``"expected distance"`` as distances in the loss ``sum d p``.
@@ -131,35 +178,37 @@ class Infogain(_Exploration):
     ------
     traitlets.TraitError
         If a value lies outside of its bounds, or the prediction is no distribution.
+    TypeError
+        If the widget has no parameter of that name.
 
     Examples
     --------
     >>> from nnnotes.widgets import Infogain
     >>> asked = Infogain(label="dog")
     >>> asked.matrix[1]
-    [1.0, 0.0, 4.0]
+    (1.0, 0.0, 4.0)
     >>> asked.prediction = [0.2, 0.7, 0.1]
     """
 
-    _esm = _static("infogain.js")
-    prediction = traitlets.List([1 / 3, 1 / 3, 1 / 3], help="probabilities of classes").tag(sync=True)
+    _code = traitlets.Unicode(_static("infogain.js")).tag(sync=True)
+    prediction = traitlets.Any((1 / 3, 1 / 3, 1 / 3), help="probabilities of classes").tag(sync=True)
     label = traitlets.Enum(_CLASSES, "cat", help="the right class").tag(sync=True)
-    matrix = traitlets.List(_DISTANCES, help="one row for each label").tag(sync=True)
+    matrix = traitlets.Any(_DISTANCES, help="one row for each label").tag(sync=True)
     reading = traitlets.Enum(["similarity", "distance", "expected distance"], "distance").tag(sync=True)
-    rate = _number(0.3, 0.01, 2, "learning rate of the step that is drawn")
+    rate = _Number(0.3, 0.01, 2, "learning rate of the step that is drawn")
 
     @traitlets.validate("prediction")
     def _distribution(self, proposal):
-        p = _numbers(proposal["value"], (3,), _LEAST, 1, "prediction")
-        if abs(sum(p) - 1) > 1e-9:
-            raise traitlets.TraitError(
-                f"prediction: expected probabilities with the sum 1, got the sum {sum(p)}"
-            )
-        return p
+        p = _numbers(proposal["value"], (3,), 0, 1, "prediction")
+        total = p.sum()
+        if abs(total - 1) > 1e-5:  # of a softmax in float32 it is off by less
+            wanted = "probabilities with the sum 1"
+            raise traitlets.TraitError(str(expected("prediction", wanted, f"the sum {total:g}")))
+        return tuple((p if abs(total - 1) < 1e-12 else p / total).tolist())
 
     @traitlets.validate("matrix")
     def _entries(self, proposal):
-        return _numbers(proposal["value"], (3, 3), *_ENTRY, "matrix")
+        return tuple(map(tuple, _numbers(proposal["value"], (3, 3), *_ENTRY, "matrix").tolist()))
 
     def _more(self) -> dict[str, Any]:
         return {"classes": _CLASSES, "entry": _ENTRY, "least": _LEAST, "presets": _infogain_presets()}
@@ -176,6 +225,23 @@ def _steps(
             return step
         x += rate * error * float(f.derivative(x))
     return None
+
+# %% ../nbs/81_widgets.ipynb #f1a20b09
+def _saturation_presets() -> list[dict[str, Any]]:
+    """Curves, targets and inputs."""
+    return _presets(
+        Curve={
+            "tanh": {"a": 1, "b": 1},
+            "LeCun’s: 1.7159, 2/3": {"a": 1.7159, "b": 2 / 3},
+            "exact: √3, artanh 1/√3": {"a": math.sqrt(3), "b": math.atanh(1 / math.sqrt(3))},
+        },
+        Targets={"±1": {"target": 1}, "±0.9": {"target": 0.9}, "±1.7159": {"target": 1.7159}},
+        Neuron={
+            "stuck on the wrong side": {"x": -4},
+            "at rest": {"x": 0},
+            "far on the right side": {"x": 4},
+        },
+    )
 
 # %% ../nbs/81_widgets.ipynb #c5cfcd88
 class Saturation(_Exploration):
@@ -199,6 +265,8 @@ class Saturation(_Exploration):
     ------
     traitlets.TraitError
         If a value lies outside of its bounds.
+    TypeError
+        If the widget has no parameter of that name.
 
     Examples
     --------
@@ -209,33 +277,24 @@ class Saturation(_Exploration):
     (4.0, -1.0)
     """
 
-    _esm = _static("saturation.js")
-    x = _number(-4.0, -32, 32, "input of the neuron")
-    target = _number(1.0, -2, 2, "what the output should be")
-    a = _number(1.0, 0.5, 2, "height")
-    b = _number(1.0, 0.2, 1.2, "steepness")
-    rate = _number(0.1, 0.001, 1, "learning rate of the steps that are counted")
+    _code = traitlets.Unicode(_static("saturation.js")).tag(sync=True)
+    x = _Number(-4.0, -32, 32, "input of the neuron")
+    target = _Number(1.0, -2, 2, "what the output should be")
+    a = _Number(1.0, 0.5, 2, "height")
+    b = _Number(1.0, 0.2, 1.2, "steepness")
+    rate = _Number(0.1, 0.001, 1, "learning rate of the steps that are counted")
     overlay = traitlets.Enum(["none", "slope", "factor"], "none", help="wrong derivative").tag(sync=True)
 
     def _more(self) -> dict[str, Any]:
-        plain, lecun = {"a": 1, "b": 1}, {"a": 1.7159, "b": 2 / 3}
-        exact = {"a": math.sqrt(3), "b": math.atanh(1 / math.sqrt(3))}
         return {
             "steps": {"x": 0.1, "target": 0.02, "a": 0.02, "b": 0.02},
-            "bits": {dtype: np.finfo(dtype).nmant + 1 for dtype in ("float32", "float64")},
-            "presets": _presets(
-                Curve={"tanh": plain, "LeCun’s: 1.7159, 2/3": lecun, "exact: √3, artanh 1/√3": exact},
-                Targets={"±1": {"target": 1}, "±0.9": {"target": 0.9}, "±1.7159": {"target": 1.7159}},
-                Neuron={
-                    "stuck on the wrong side": {"x": -4},
-                    "at rest": {"x": 0},
-                    "far on the right side": {"x": 4},
-                },
-            ),
+            "bits": [[dtype, np.finfo(dtype).nmant + 1] for dtype in ("float32", "float64")],
+            "presets": _saturation_presets(),
         }
 
-    def _hear(self, _widget, question, _buffers):
-        if question.get("kind") == "steps":
-            rule = {"rate": self.rate, "close": 0.1, "limit": 10_000}
-            here, rest = (_steps(x, self.target, self.a, self.b, **rule) for x in (self.x, 0.0))
-            self.send({"kind": "steps", "here": here, "rest": rest, **rule})
+    def _answer(self, kind):
+        if kind != "steps":
+            return super()._answer(kind)
+        rule = {"rate": self.rate, "close": 0.1, "limit": 10_000}
+        here, rest = (_steps(x, self.target, self.a, self.b, **rule) for x in (self.x, 0.0))
+        return {"here": here, "rest": rest, **rule}

@@ -187,3 +187,36 @@ def run_all(page, lab, name):
     page.wait_for_function(ALL_RAN, timeout=180_000)
     for kind in ("error", "stderr"):
         assert page.locator(f"{PANEL} [data-mime-type='application/vnd.jupyter.{kind}']").all_inner_texts() == []
+
+
+@pytest.fixture
+def open_page(browser):
+    """Open the page of tests/explore.html at some width; it serves nothing else, and nothing may go wrong on it."""
+    content = (ROOT / "tests/explore.html").read_text(encoding="utf-8")
+    trouble, contexts = [], []
+
+    def opened(width=1280, **options):
+        contexts.append(browser.new_context(viewport={"width": width, "height": 900}, **options))
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: message.type != "error" or trouble.append(message.text))
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on("request", lambda request: request.url.startswith(("http://127.0.0.1/", "blob:", "data:"))
+                or trouble.append(request.url))  # fmt: skip
+        page.route("http://127.0.0.1/", lambda route: route.fulfill(body=content, content_type="text/html"))
+        page.goto("http://127.0.0.1/")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert trouble == []
+
+
+def show(page, kind, traits, theme="light", **options):
+    """The root of an exploration with these traits; `views` and `echo` as in tests/explore.html."""
+    from nnnotes import widgets
+
+    state = getattr(widgets, kind)(**traits).get_state()
+    state = {name: value for name, value in state.items() if name not in ("comm", "layout", "tabbable", "tooltip")}
+    page.evaluate("([values, theme, options]) => show(values, theme, options)", [state, theme, options])
+    return page.locator(".nnotes")
