@@ -11,7 +11,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
-PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+OLDEST = ROOT / ".venv-oldest"
+IN_FOLDER = "Scripts/python.exe" if os.name == "nt" else "bin/python"
+PYTHON, OLDEST_PYTHON = VENV / IN_FOLDER, OLDEST / IN_FOLDER
 READY = VENV / "ready.txt"  # written when a set-up is complete: what it was made with and made of
 LAB_DEFAULTS = VENV / "share/jupyter/lab/settings/overrides.json"
 NO_NEWS = '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}\n'
@@ -65,11 +67,23 @@ def refresh(*names):
     run(PYTHON, "tools/notebooks.py", "refresh", *names)
 
 
+def oldest(*arguments):
+    """Run the tests of numbers and proofs with the oldest versions that settings.ini allows, in .venv-oldest."""
+    wanted, ready = oldest_versions(), OLDEST / "ready.txt"
+    if not ready.exists() or ready.read_text(encoding="utf-8") != " ".join(wanted):
+        print(f"Setting up {OLDEST}; this takes a few minutes ...", flush=True)
+        new_environment(OLDEST)
+        attempt(OLDEST_PYTHON, "-m", "pip", "install", "--quiet", *wanted)
+        ready.write_text(" ".join(wanted), encoding="utf-8")
+    left_out = [f"--ignore-glob=*/test_{kind}_*" for kind in ("house", "explore")]
+    return run(OLDEST_PYTHON, "-m", "pytest", *left_out, *(arguments or ON_ALL_CORES), check=False)
+
+
 def peers():
     """Install the libraries that tests compare with (PyTorch, JAX) at the versions of constraints-peers.txt."""
     setup()
     print("Installing the peers ...", flush=True)
-    with_pip("-c", "constraints-peers.txt", *requirements("peers"))
+    with_pip("-c", "constraints-peers.txt", *listed("peers_requirements"))
 
 
 def lock():
@@ -99,18 +113,18 @@ def setup():
     READY.write_text(made_with + made_of, encoding="utf-8")
 
 
-def new_environment():
-    """An empty .venv with pip in it."""
-    shutil.rmtree(VENV, ignore_errors=True)
+def new_environment(folder=VENV):
+    """An empty environment with pip in it."""
+    shutil.rmtree(folder, ignore_errors=True)
     python = getattr(sys, "_base_executable", sys.executable)  # not the one in .venv, where that one runs this file
     if runs("uv"):
-        return attempt("uv", "venv", "--quiet", "--seed", "--python", python, VENV)
+        return attempt("uv", "venv", "--quiet", "--seed", "--python", python, folder)
     if not runs(python, "-c", "import ensurepip, venv"):
         raise Stop(
             f"{python} cannot make virtual environments: it lacks the module venv or ensurepip. Install it (Debian "
             "and Ubuntu: apt install python3-venv), or uv, or name another Python: make PYTHON=python3.12 ..."
         )
-    return attempt(python, "-m", "venv", VENV)
+    return attempt(python, "-m", "venv", folder)
 
 
 def install(*what):
@@ -126,13 +140,23 @@ def with_pip(*what):
     return attempt(PYTHON, "-m", "pip", "install", "--quiet", "-c", "constraints.txt", *what)
 
 
-def requirements(extra):
-    """What settings.ini lists for an extra."""
+def listed(name):
+    """The words of an entry of settings.ini."""
     import configparser
 
     settings = configparser.ConfigParser(delimiters=["="])
     settings.read(ROOT / "settings.ini", encoding="utf-8")
-    return settings["DEFAULT"][f"{extra}_requirements"].split()
+    return settings["DEFAULT"][name].split()
+
+
+def oldest_versions():
+    """What the package and its notebooks need, each at its lower bound where it has one, and what tests are run by."""
+    (python,) = listed("min_python")
+    if python != "{}.{}".format(*sys.version_info):
+        raise Stop(f"The oldest versions are tried with the oldest Python: make oldest PYTHON=python{python}")
+    runs_tests = [word for word in listed("dev_requirements") if word.startswith(("pytest", "hypothesis"))]
+    asked = listed("requirements") + listed("notebooks_requirements")
+    return [*(word.replace(">=", "==") for word in asked), *runs_tests]
 
 
 def lab_command(folder, start="nbs/index.ipynb"):
@@ -195,7 +219,7 @@ def attempt(*command):
         raise Stop("\n".join([*done.stderr.strip().splitlines()[-8:], "", "The set-up failed, as said above."]))
 
 
-VERBS = {verb.__name__: verb for verb in (lab, test, quick, export, refresh, setup, peers, lock)}
+VERBS = {verb.__name__: verb for verb in (lab, test, quick, export, refresh, setup, peers, oldest, lock)}
 
 
 def main(verb="", *arguments):
