@@ -3,14 +3,14 @@ import inspect
 import re
 from itertools import pairwise
 
+import formulas
 import numpy as np
 import pytest
 import sympy as sp
-from conftest import THRESHOLDS
 
 from nnnotes import proof
 from nnnotes.engine.points import Points
-from nnnotes.losses import infogain_grad, infogain_value_and_grad
+from nnnotes.losses import infogain_value_and_grad
 from nnnotes.proof import ProofError, Undecided, prove, refute, symbols
 
 BOUND = re.compile(r"up to probability 2\^-(\d+)")
@@ -24,26 +24,28 @@ def bits(report):
 # Infogain at K = 128
 
 
-def infogain_formulas(Z, labels, H):
-    """The loss of every row, and its gradient, by SymPy."""
-    losses, gradient = [], []
-    for row, label in zip(Z, labels, strict=True):
-        loss = sum(H[label]) * sp.log(sum(map(sp.exp, row))) - (H[label] * row).sum()
-        losses.append(loss)
-        gradient.append([loss.diff(entry) for entry in row])
-    return losses, np.array(gradient, object)
+def infogain_gradient(*args):
+    return infogain_value_and_grad(*args)[1]
 
 
-@pytest.mark.parametrize("height", [0, 400])
-def test_infogain_at_128_classes(height):
-    """Both paths of the kernel: logits near each other, and one that exceeds the others by far."""
-    Z, H, label = symbols("z", 1, 128), symbols("h", 2, 128), [1]
-    (loss,), gradient = infogain_formulas(Z, label, H)
+@pytest.fixture(scope="module")
+def wide():
+    """Symbols for 128 classes, and the loss with its gradient."""
+    Z, label, H = symbols("z", 1, 128), [1], symbols("h", 2, 128)
+    return (Z, label, H), formulas.batch(formulas.infogain, Z, label, H)
+
+
+@pytest.mark.parametrize("height", [0, 25])
+def test_infogain_at_128_classes(wide, height, monkeypatch):
+    """Logits near each other, which go the fast way; one that exceeds the others by far, which goes the plain one."""
+    monkeypatch.setattr("nnnotes.losses.FAST_SIZE", 0)
+    arguments, formula = wide
     draw = np.random.default_rng(1)
     point = {"z": draw.normal(size=(1, 128)).round(3), "h": draw.uniform(0.5, 2, (2, 128)).round(3)}
     point["z"][0, 77] += height
+    point["h"][:, np.arange(128) != 77] *= 2.0**-height
     point = {name: values.astype(np.float32) for name, values in point.items()}
-    report = prove(infogain_value_and_grad, (loss, gradient), Z, label, H, point=point, thresholds=THRESHOLDS)
+    report = prove(infogain_value_and_grad, formula, *arguments, point=point, thresholds=formulas.THRESHOLDS)
     assert bits(report) > 300 and report.sizes == {"z": (1, 128), "h": (2, 128)}
     assert re.search(rf"^ +decision +{re.escape(report.certainty)}$", repr(report), re.M)
     assert f"- decision: {report.certainty}" in report._repr_markdown_()
@@ -51,10 +53,10 @@ def test_infogain_at_128_classes(height):
 
 def test_wrong_label_at_48_classes():
     Z, H = symbols("z", 1, 48), symbols("h", 2, 48)
-    _, gradient = infogain_formulas(Z, [1], H)
-    point = {"h": np.linspace(0.5, 2, 96, dtype=np.float32).reshape(2, 48)}
-    error = refute(infogain_grad, gradient, Z, [0], H, point=point, thresholds=THRESHOLDS, engine="points")
-    assert isinstance(error, ProofError) and error.reason.startswith("infogain_grad is not the formula: result[0, ")
+    _, gradient = formulas.batch(formulas.infogain, Z, [1], H)
+    options = {"point": {"h": np.linspace(0.5, 2, 96, dtype=np.float32).reshape(2, 48)}, "engine": "points"}
+    error = refute(infogain_gradient, gradient, Z, [0], H, thresholds=formulas.THRESHOLDS, **options)
+    assert isinstance(error, ProofError) and error.reason.startswith("infogain_gradient is not the formula: result[0, ")
 
 
 # Backpropagation through 4-6-5-3

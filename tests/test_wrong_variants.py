@@ -3,12 +3,13 @@
 import inspect
 import types
 
+import formulas
 import numpy as np
 import pytest
 import sympy as sp
-from conftest import THRESHOLDS
+from formulas import THRESHOLDS
 
-from nnnotes import activations, losses
+from nnnotes import _fast_losses, activations, losses
 from nnnotes.proof import Leak, ProofError, prove, symbols, ulp_error
 
 
@@ -26,77 +27,46 @@ def variant(module, where, right, wrong):
 # What is claimed of chapter 03. Each takes the module, and sizes where a slip hides behind equal ones.
 
 
-def softmax_rows(Z):
-    return [[sp.exp(z) / sum(map(sp.exp, row)) for z in row] for row in Z]
-
-
-def softmax(module, N=2, K=3, **options):
-    Z = symbols("z", N, K)
-    prove(module.softmax, softmax_rows(Z), Z, **options)
+def softmax(module, **options):
+    Z = symbols("z", 2, 3)
+    prove(module.softmax, [formulas.softmax(row) for row in Z], Z, **options)
 
 
 def log_softmax(module):
     Z = symbols("z", 2, 3)
-    wanted = [[z - sp.log(sum(map(sp.exp, row))) for z in row] for row in Z]
-    prove(module.log_softmax, wanted, Z)
+    prove(module.log_softmax, [[z - sp.log(sum(map(sp.exp, row))) for z in row] for row in Z], Z)
 
 
-def infogain(module, N=2, M=3, K=5, labels=(2, 0), certain=False, ignored=None):
-    Z, W, point = symbols("z", N, K), symbols("h", M, K), {}
-    if certain:
-        point = {"z": np.random.default_rng(1).normal(size=(N, K)).round(2), "h": np.full((M, K), 0.002)}
-        point["z"][range(N), range(N)] += 9
-        point["h"][labels, range(N)] = 1
-    kept = [i for i in range(N) if labels[i] != ignored]
-    value, grad = 0, np.zeros((N, K), object)
-    for i, p in zip(kept, softmax_rows(Z[kept]), strict=True):
-        h = W[labels[i]]
-        value -= sum(h * (Z[i] - sp.log(sum(map(sp.exp, Z[i]))))) / len(kept)
-        grad[i] = (sum(h) * np.array(p) - h) / len(kept)
-    options = {} if ignored is None else {"ignore_label": ignored}
-    function = module.infogain_value_and_grad
-    prove(function, (value, grad), Z, list(labels), W, point=point, thresholds=THRESHOLDS, **options)
+def claim(name, N=2, M=3, K=5, labels=(2, 0), ignored=None, positive=False):
+    """That a loss of the module has the value and the gradient of its formula."""
+
+    def proved(module):
+        arguments = symbols("z", N, K, positive=positive), list(labels), symbols("h", M, K)
+        options = {} if ignored is None else {"ignore_label": ignored}
+        wanted = formulas.batch(getattr(formulas, name), *arguments, ignored=ignored)
+        prove(getattr(module, f"{name}_value_and_grad"), wanted, *arguments, thresholds=THRESHOLDS, **options)
+
+    return proved
 
 
-def careful(module):
-    infogain(module, certain=True)
+infogain = claim("infogain")
+square = claim("infogain", K=3)
+ignoring = claim("infogain", N=3, M=2, K=4, labels=(1, 9, 0), ignored=9)
+from_probabilities = claim("infogain_from_probabilities", positive=True)
+expected_distance = claim("expected_distance")
+expected_distance_square = claim("expected_distance", N=3, M=4, K=3, labels=(2, 0, 1))
 
 
-def square(module):
-    infogain(module, N=2, M=3, K=3)
-
-
-def ignoring(module):
-    infogain(module, N=3, M=2, K=4, labels=(1, 9, 0), ignored=9)
-
-
-def from_probabilities(module):
-    P, W, y = symbols("p", 2, 5, positive=True), symbols("h", 3, 5), [2, 0]
-    prove(module.infogain_from_probabilities_grad, -W[y] / P / 2, P, y, W)
+def squared_error(module):
+    outputs, targets = symbols("o", 2, 3), symbols("t", 2, 3)
+    wanted = formulas.batch(formulas.squared_error, outputs, range(2), targets)
+    prove(module.squared_error_value_and_grad, wanted, outputs, targets)
 
 
 def floor(module):
     W = symbols("h", 2, 3, positive=True)
     wanted = [-sum(h * sp.log(h / sum(row)) for h in row) for row in W]
     prove(module.infogain_floor, wanted, W, thresholds=THRESHOLDS)
-
-
-def expected_distance(module, N=2, M=3, K=5):
-    Z, D, y = symbols("z", N, K), symbols("d", M, K), [2, 0, 1][:N]
-    P = np.array(softmax_rows(Z))
-    means = (P * D[y]).sum(1)
-    formula = sum(means) / N, P * (D[y] - means[:, None]) / N
-    prove(module.expected_distance_value_and_grad, formula, Z, y, D, thresholds=THRESHOLDS)
-
-
-def expected_distance_square(module):
-    expected_distance(module, N=3, M=4, K=3)
-
-
-def squared_error(module):
-    outputs, targets = symbols("o", 2, 3), symbols("t", 2, 3)
-    apart = outputs - targets
-    prove(module.squared_error_value_and_grad, ((apart**2).sum() / 4, apart / 2), outputs, targets)
 
 
 def smoothing(module):
@@ -114,77 +84,48 @@ def from_distance(module):
 
 
 DIFFERENT = "is not the formula"
-EARLY = "if P.dtype == np.float32:\n        return P / _total(P, axis)\n    P /="
+EARLY = "if p.dtype == np.float32:\n        return _from_rows(p / p.sum(1, keepdims=True), Z.shape, axis)\n    p /="
+BLOCK, ROWS, DISTANCE = "_infogain_block", "_infogain_rows", "_expected_distance_block"
 LOSSES = {
-    "gradient added, not subtracted": (
-        infogain,
-        "_direct",
-        "g -= h",
-        "g += h",
-        DIFFERENT,
-    ),
-    "row sum missing in the loss": (infogain, "_direct", "most = r * log_s", "most = log_s", DIFFERENT),
-    "row sum missing in the gradient": (infogain, "_direct", "g *= factor[:, None]", "g /= s[:, None]", DIFFERENT),
-    "weights of the neighbour": (infogain, "_direct", "np.vecdot(h, z)", "np.vecdot(h[::-1], z)", DIFFERENT),
-    "labels off by one": (infogain, "_sweep", "H.take(labels, axis", "H.take(labels + 1, axis", DIFFERENT),
-    "wrong index put right": (careful, "_careful", "q / s - h_top", "q / t - h_top", DIFFERENT),
-    "term of the maximum twice": (careful, "_careful", "    g.put(top, 0)\n", "", DIFFERENT),
-    "H transposed": (square, "_enter", "as_numbers(matrix, H, ndim=2)", "as_numbers(matrix, H, ndim=2).T", DIFFERENT),
-    "ignored samples counted": (ignoring, "_divisor", "labels.size - ignored", "labels.size", DIFFERENT),
-    "product for quotient": (
-        from_probabilities,
-        "infogain_from_probabilities_grad",
-        "np.divide(-h, batch.rows + 0, out",
-        "np.multiply(-h, batch.rows + 0, out",
-        DIFFERENT,
-    ),
-    "softmax along the samples": (softmax, "softmax", "_total(P, axis)", "_total(P, 0)", DIFFERENT),
-    "early return in float32": (softmax, "softmax", "P /=", EARLY, "takes another path in float32"),
-    "clamped logits": (
-        softmax,
-        "_below_max",
-        "return Z - top",
-        "return np.maximum(Z - top, -30)",
-        "compares with",
-    ),
-    "classes taken for impossible": (careful, "_careful", "g > faint", "g > -20", "compares with"),
+    "gradient added, not subtracted": (infogain, BLOCK, "grad -= h", "grad += h", DIFFERENT),
+    "labels off by one": (infogain, ROWS, "labels[rows], axis", "labels[rows] - 1, axis", DIFFERENT),
+    "share forgotten": (infogain, ROWS, "axis=0) / n", "axis=0)", DIFFERENT),
+    "row sum missing in the loss": (infogain, BLOCK, "r * np.log1p", "np.log1p", DIFFERENT),
+    "row sum missing in the gradient": (infogain, BLOCK, "(r / s)", "(1 / s)", DIFFERENT),
+    "weight of the maximum missing": (infogain, BLOCK, "q + h_top, 1", "q, 1", DIFFERENT),
+    "weight of the maximum twice": (infogain, BLOCK, "    h[rows, top] = 0\n", "", DIFFERENT),
+    "term of the maximum twice": (infogain, BLOCK, "    others[rows, top] = 0\n", "", DIFFERENT),
+    "wrong index put right": (infogain, BLOCK, "grad[rows, top] =", "grad[rows, top - 1] =", DIFFERENT),
+    "weights of the neighbour": (infogain, BLOCK, "(h * x).sum(1)\n", "(h[::-1] * x).sum(1)\n", DIFFERENT),
+    "logits not shifted": (infogain, BLOCK, "(z, peak[:, None], out", "(z, 0, out", DIFFERENT),
+    "classes taken for impossible": (infogain, BLOCK, "tiny = LOG_TINY[x.itemsize]", "tiny = -20", "compares with"),
+    "H transposed": (square, "_as_batch", "(matrix, H, ndim=2)", "(matrix, H, ndim=2).T", DIFFERENT),
+    "ignored samples counted": (ignoring, "_count_samples", "labels.size - left_out", "labels.size", DIFFERENT),
+    "ignored samples not zeroed": (ignoring, "_sum_losses", "is not None:", "is None:", DIFFERENT),
+    "product for quotient": (from_probabilities, "infogain_from_probabilities_value_and_grad",
+                             "np.divide(-h", "np.multiply(-h", DIFFERENT),
+    "softmax along the samples": (softmax, "softmax", "p.sum(1,", "p.sum(0,", DIFFERENT),
+    "early return in float32": (softmax, "softmax", "p /=", EARLY, "takes another path in float32"),
+    "clamped logits": (softmax, "_below_max", "return rows - top", "return np.maximum(rows - top, -30)",
+                       "compares with"),
     "log for log1p": (log_softmax, "log_softmax", "np.log1p(", "np.log(", DIFFERENT),
-    "float64 accumulator": (
-        expected_distance,
-        "_average",
-        "p.sum(1, keepdims=True)",
-        "p.sum(1, keepdims=True, dtype=np.float64)",
-        "loses its formula",
-    ),
-    "sizes swapped, hidden by N = K": (
-        expected_distance_square,
-        "_average",
-        "p.sum(1, keepdims=True)",
-        "p.sum(1)",
-        DIFFERENT,
-    ),
-    "average left out": (expected_distance, "_average", "subtract(d, p, out", "subtract(d, 0 * p, out", DIFFERENT),
-    "not normalised": (expected_distance, "_average", "    p /= p.sum(1, keepdims=True)\n", "", DIFFERENT),
+    "float64 accumulator": (expected_distance, DISTANCE, "p.sum(1, keepdims=True)",
+                            "p.sum(1, keepdims=True, dtype=np.float64)", "loses its formula"),
+    "sizes swapped, hidden by N = K": (expected_distance_square, DISTANCE, "p.sum(1, keepdims=True)", "p.sum(1)",
+                                       DIFFERENT),
+    "average left out": (expected_distance, DISTANCE, "subtract(d, p, out", "subtract(d, 0 * p, out", DIFFERENT),
+    "not normalised": (expected_distance, DISTANCE, "    p /= p.sum(1, keepdims=True)\n", "", DIFFERENT),
     "half missing": (squared_error, "squared_error_value_and_grad", "difference / 2", "difference", DIFFERENT),
-    "wrong in float32 only": (
-        squared_error,
-        "_difference",
-        "difference / n\n",
-        "difference / n * (1 + (difference.dtype.itemsize == 4) / 512)\n",
-        "in float32 is not what was proved",
-    ),
-    "argument written to": (
-        squared_error,
-        "_difference",
-        "outputs - targets\n",
-        "np.subtract(outputs, targets, out=outputs)\n",
-        "writes to its argument",
-    ),
+    "wrong in float32 only": (squared_error, "_difference", "difference / n\n",
+                              "difference / n * (1 + (difference.dtype.itemsize == 4) / 512)\n",
+                              "in float32 is not what was proved"),
+    "argument written to": (squared_error, "_difference", "outputs - targets\n",
+                            "np.subtract(outputs, targets, out=outputs)\n", "writes to its argument"),
     "weight of the label": (smoothing, "label_smoothing_matrix", "count) * w,", "count) * w[:, None],", DIFFERENT),
-    "sign of the distance": (from_distance, "similarity_from_distance", "np.exp(-D", "np.exp(D", DIFFERENT),
+    "sign of the distance": (from_distance, "similarity_from_distance", "np.exp(-as", "np.exp(as", DIFFERENT),
     "columns normalised": (from_distance, "similarity_from_distance", "H.sum(1, keep", "H.sum(0, keep", DIFFERENT),
     "weights taken for logits": (floor, "infogain_floor", "np.log(H)", "H", DIFFERENT),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -195,21 +136,71 @@ def test_slips_in_the_losses(name):
     assert refuted.type is (Leak if "loses" in reason else ProofError)
 
 
-@pytest.mark.parametrize("claim", sorted({slip[0] for slip in LOSSES.values()}, key=lambda claim: claim.__name__))
+CLAIMS = {slip[0]: name for name, slip in LOSSES.items()}
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=CLAIMS.values())
 def test_without_a_slip_all_is_proved(claim):
-    claim(variant(losses, "softmax", "P /=", "P /="))
+    claim(variant(losses, "softmax", "p /=", "p /="))
 
 
 def test_swapped_sizes_do_not_run_where_sizes_differ():
     with pytest.raises(ValueError, match="broadcast"):
-        expected_distance(variant(losses, "_average", "p.sum(1, keepdims=True)", "p.sum(1)"))
+        expected_distance(variant(losses, DISTANCE, "p.sum(1, keepdims=True)", "p.sum(1)"))
 
 
 def test_a_clamp_passes_where_it_does_not_act():
-    clamped = variant(losses, "_below_max", "return Z - top", "return np.maximum(Z - top, -30)")
+    clamped = variant(losses, "_below_max", "return rows - top", "return np.maximum(rows - top, -30)")
     softmax(clamped, thresholds=(-30, 30))
     with pytest.raises(ProofError, match=DIFFERENT):
         softmax(clamped, thresholds=(-30, 30), point={"z": [[0, 40, 1], [0, 2, 1]]})
+
+
+# The appendix: three samples in blocks of two, near 0, far above it, and with a label that leads
+
+EVEN, LOGITS = np.arange(10.0, 18).reshape(2, 4), np.random.default_rng(0).normal(size=(3, 4)).round(2)
+SURE = np.float32([[0.002, 0.002, 0.002, 1], [1, 0.002, 0.002, 0.002]])
+POINTS = {
+    "even": (LOGITS, EVEN),
+    "light": (LOGITS, EVEN / 1024),
+    "high": (LOGITS + 400, EVEN / 8),
+    "sure": (LOGITS + 12 * np.eye(4)[[0, 2, 0]], SURE),
+}
+FAST = {
+    "gradient added, not subtracted": ("even", "fast_block", "grad -= h", "grad += h"),
+    "labels off by one": ("even", "fast_infogain_rows", "take(H, y,", "take(H, 1 - y,"),
+    "share forgotten": ("even", "fast_infogain_rows", "        h /= n\n", ""),
+    "row sum missing in the loss": ("light", "fast_block", "r * np.log(s)", "np.log(s)"),
+    "row sum missing in the gradient": ("even", "fast_block", "s), r / s", "s), 1 / s"),
+    "weights of the neighbour": ("even", "fast_block", "row_products(h, x)", "row_products(h[::-1], x)"),
+    "logits not shifted in the product": ("high", "fast_block", "row_products(h, x)", "row_products(h, z)"),
+    "wrong limit": ("high", "fast_block", "z.max() < SAFE_LOGIT[size]", "z.max() < 310"),
+    "wrong index put right": ("sure", "fast_infogain_rows", "g[doubtful] =", "g[doubtful - 1] ="),
+    "wrong loss put right": ("sure", "fast_infogain_rows", "losses[start + doubtful]", "losses[doubtful]"),
+    "weights of another row": ("sure", "fast_infogain_rows", "h[doubtful], again", "h[doubtful - 1], again"),
+}
+
+
+def fast_is_proved(module, point):
+    """That the fast rows are the formula, with rows in doubt done by the plain block."""
+    module.BLOCK_SIZE = 2 * 4
+    Z, labels, H = symbols("z", 3, 4), np.array([1, 0, 1]), symbols("h", 2, 4)
+    each = [loss / 3 for loss in formulas.losses(formulas.infogain, Z, labels, H)]
+    _, grad = formulas.batch(formulas.infogain, Z, labels, H)
+    options = {"point": dict(zip("zh", POINTS[point], strict=True)), "thresholds": THRESHOLDS}
+    prove(module.fast_infogain_rows, (each, grad), Z, labels, H, 3, losses._infogain_block, **options)
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_slips_in_the_fast_losses(name):
+    point, *slip = FAST[name]
+    with pytest.raises(ProofError, match="compares with" if name == "wrong limit" else DIFFERENT):
+        fast_is_proved(variant(_fast_losses, *slip), point)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_without_a_slip_the_fast_losses_are_proved(point):
+    fast_is_proved(variant(_fast_losses, "fast_block", "grad -= h", "grad -= h"), point)
 
 
 # Chapter 02: the variant's activation, the question, the formula.
