@@ -483,9 +483,9 @@ function mount(state, formulas, el, { className, label, build }) {
   const node = root.node();
   const view = { ...state, root, handles: [], draws: [], ends: [] };
   // A notebook takes plain keys from inside an output: letters would insert, cut and delete cells. It listens on the way
-  // back, or, as Notebook 7 does, on the way here, where it looks for this attribute.
+  // back, or, as Notebook 7 does, on the way here, where it spares a node that has this attribute.
   const guard = (event) =>
-    node.contains(event.target) && root.attr("data-lm-suppress-shortcuts", passed(event) ? null : "true");
+    node.contains(event.target) && event.target.toggleAttribute("data-lm-suppress-shortcuts", !passed(event));
   window.addEventListener("keydown", guard, true);
   root.on("keydown", (event) => passed(event) || event.stopPropagation());
   const draw = build(view, formulas);

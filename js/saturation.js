@@ -132,7 +132,7 @@ function build(view, F) {
     figure.style("width", `${W}px`);
     const heights = wide ? HEIGHTS.wide : HEIGHTS.narrow;
     const left = 40;
-    const right = W - (W < 480 ? 62 : 74);
+    const right = W - (W < 480 ? 68 : 82);
     const top = 30;
     const bottom = top + heights.f;
     const strip = bottom + 12;
@@ -235,7 +235,7 @@ function build(view, F) {
     const line0 = (v) => [[left + 12, y(v) - 11], [left + 12, y(v) + 11], [right - 12, y(v) - 11, "end"], [right - 12, y(v) + 11, "end"]];
     upper.put(words.a, `a = ${short(a)}`, line0(a));
     upper.put(words.other, Math.abs(t) > 0.12 ? `the other target ${short(-t)}` : "", line0(-t).reverse());
-    words.target.attr("x", right + BESIDE + 10).attr("y", y(t) + 4).text(narrow ? short(t, 2) : `t = ${short(t, 2)}`);
+    words.target.attr("x", right + BESIDE + 16).attr("y", y(t) + 4).text(narrow ? short(t, 2) : `t = ${short(t, 2)}`);
     const sDot = { x0: X - 6, x1: X + 6, y0: g(s) - 6, y1: g(s) + 6 };
     const peakKnob = { x0: x(0) - 12, x1: x(0) + 12, y0: g(peak) - 12, y1: g(peak) + 12 };
     lower.clear([sDot, peakKnob, ...traced(slope, g), ...(untrue ? traced(untrue, g) : [])]);

@@ -10,7 +10,7 @@ from nnnotes.losses import class_weight_matrix, similarity_from_distance
 
 DISTANCES = [[0, 1, 4], [1, 0, 4], [4, 4, 0]]
 RECORD = """(handle) => { // where it is drawn, and what it says, in every frame from now on
-  window.seen = { places: [], told: [] };
+  const seen = (window.seen = { places: [], told: [] });
   const step = () => {
     seen.places.push(Number(handle.getAttribute("transform").match(/[-.\\d]+/)[0]));
     seen.told.push(Number(handle.getAttribute("aria-valuenow")));
@@ -195,7 +195,7 @@ def test_a_notebook_hears_of_no_key_that_an_exploration_uses(open_page):
     handle = show(page, "Saturation", {}).get_by_role("slider", name="Input x")
     page.evaluate("""() => {
       window.heard = { here: [], back: [] };
-      const spared = (event) => event.target.closest("[data-lm-suppress-shortcuts]");
+      const spared = (event) => event.target.hasAttribute("data-lm-suppress-shortcuts");
       document.addEventListener("keydown", (event) => spared(event) || heard.here.push(event.key), true);
       document.addEventListener("keydown", (event) => heard.back.push(event.key));
       document.addEventListener("keydown", (event) => event.ctrlKey && event.preventDefault());
