@@ -318,9 +318,6 @@ export function textWidth(text, font) {
   return widths.get(key);
 }
 
-/** The first of these texts that is not wider than `room`; else the last. */
-export const fitting = (texts, room, font) => texts.find((text) => textWidth(text, font) <= room) ?? texts.at(-1);
-
 /** Boxes around the pieces of a line through these points, for labels to keep clear of. */
 export function along(points, pad = 3) {
   return points.slice(1).map(([x1, y1], i) => {

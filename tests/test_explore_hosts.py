@@ -3,7 +3,7 @@ import itertools
 
 import pytest
 from conftest import ALL_RAN, PANEL, SHOTS
-from test_explore_hands import RECORD, centre
+from test_explore_hands import drag, value
 from test_explore_page import TEXTS, overlap
 
 STEPS = {  # a knob to drag, a handle, what keys make of it, a button and what it makes of it
@@ -39,29 +39,6 @@ def view(page, index):
     root = page.locator(".nnotes").nth(index)
     root.scroll_into_view_if_needed()
     return root
-
-
-def value(handle):
-    """Where a handle is."""
-    return float(handle.get_attribute("aria-valuenow"))
-
-
-def drag(page, root, name):
-    """Drag a knob to the right: it never goes back."""
-    knob = root.get_by_role("slider", name=name)
-    knob.scroll_into_view_if_needed()
-    before, (x, y) = value(knob), centre(knob.locator(".nn-knob"))
-    page.mouse.move(x, y)
-    page.mouse.down()
-    knob.evaluate(RECORD)
-    for step in range(1, 61):
-        page.mouse.move(x + step, y)
-        page.wait_for_timeout(16)
-    page.mouse.up()
-    page.wait_for_timeout(500)
-    places = page.evaluate("seen.places")
-    assert places == sorted(places) and places[-1] - places[0] == pytest.approx(60, abs=2)
-    assert value(knob) > before
 
 
 def narrow(page, root, host, name):
