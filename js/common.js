@@ -485,6 +485,8 @@ function mount(state, formulas, el, { className, label, build }) {
     node.contains(event.target) && event.target.toggleAttribute("data-lm-suppress-shortcuts", !passed(event));
   window.addEventListener("keydown", guard, true);
   root.on("keydown", (event) => passed(event) || event.stopPropagation());
+  // after a hand come keys: Firefox would not show then where the focus is
+  root.on("keydown.seen", () => root.classed("nn-keys", true)).on("pointerdown.seen", () => root.classed("nn-keys", false));
   const draw = build(view, formulas);
   let width = 0;
   const ask = perFrame((time) => {
