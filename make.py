@@ -80,7 +80,7 @@ def oldest(*arguments):
 
 
 def peers():
-    """Install the libraries that tests compare with (PyTorch, JAX) at the versions of constraints-peers.txt."""
+    """Install what tests compare with (PyTorch, JAX) or try (Notebook 7, Voilà), as constraints-peers.txt pins it."""
     setup()
     print("Installing the peers ...", flush=True)
     with_pip("-c", "constraints-peers.txt", *listed("peers_requirements"))

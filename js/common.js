@@ -318,9 +318,6 @@ export function textWidth(text, font) {
   return widths.get(key);
 }
 
-/** The first of these texts that is not wider than `room`; else the last. */
-export const fitting = (texts, room, font) => texts.find((text) => textWidth(text, font) <= room) ?? texts.at(-1);
-
 /** Boxes around the pieces of a line through these points, for labels to keep clear of. */
 export function along(points, pad = 3) {
   return points.slice(1).map(([x1, y1], i) => {
@@ -483,11 +480,13 @@ function mount(state, formulas, el, { className, label, build }) {
   const node = root.node();
   const view = { ...state, root, handles: [], draws: [], ends: [] };
   // A notebook takes plain keys from inside an output: letters would insert, cut and delete cells. It listens on the way
-  // back, or, as Notebook 7 does, on the way here, where it looks for this attribute.
+  // back, or, as Notebook 7 does, on the way here, where it spares a node that has this attribute.
   const guard = (event) =>
-    node.contains(event.target) && root.attr("data-lm-suppress-shortcuts", passed(event) ? null : "true");
+    node.contains(event.target) && event.target.toggleAttribute("data-lm-suppress-shortcuts", !passed(event));
   window.addEventListener("keydown", guard, true);
   root.on("keydown", (event) => passed(event) || event.stopPropagation());
+  // after a hand come keys: Firefox would not show then where the focus is
+  root.on("keydown.seen", () => root.classed("nn-keys", true)).on("pointerdown.seen", () => root.classed("nn-keys", false));
   const draw = build(view, formulas);
   let width = 0;
   const ask = perFrame((time) => {

@@ -139,7 +139,7 @@ function build(view, F) {
   point.comes(surface.node());
 
   // ---- words and controls ----
-  const says = sentence(view, side, { longest: LONGEST(classes) });
+  const says = sentence(view, side, { longest: longest(classes) });
   const table = side.append("div").attr("class", "nn-answers").attr("role", "group").attr("aria-label", "The answer, class by class");
   for (const head of ["answer", "", "now", "best", "gradient"]) table.append("span").attr("class", "nn-title").text(head);
   const answers = classes.map((name, k) => {
@@ -358,7 +358,7 @@ function told({ p, b, k, classes, values, flat, reading, loss, least, next }) {
 }
 
 /** The longest sentences, with numbers of many digits: there must be room for them. */
-const LONGEST = (classes) => ["similarity", "distance", "expected distance"].map((reading) => {
+const longest = (classes) => ["similarity", "distance", "expected distance"].map((reading) => {
   const [k, p, b] = [0, [0.28, 0.44, 0.28], [0.28, 0.28, 0.44]];
   return told({ p, b, k, classes, values: [0.111, 0.222, 0.333], flat: false, reading, loss: 1.11, least: 0, next: [0.11, 0, 0] });
 }); // prettier-ignore

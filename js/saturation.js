@@ -2,7 +2,7 @@
 import { axisBottom, axisLeft } from "d3-axis";
 import { scaleLinear } from "d3-scale";
 import { area, line } from "d3-shape";
-import { along, arrow, choice, clamp, clipped, exploration, fitting, handle, keyed, labels, near, num, presets, sentence, short } from "./common.js";
+import { along, arrow, choice, clamp, clipped, exploration, handle, keyed, labels, near, num, presets, sentence, short, textWidth } from "./common.js";
 
 // Layout. The axis of x is drawn ten times finer between -NEAR and NEAR; the rest holds the asymptotes only.
 const NEAR = 6;
@@ -11,7 +11,13 @@ const SIDE = 316; // the column of words beside the picture
 const OUTPUT = [-2.3, 2.3];
 const SLOPE = [-1, 2.5];
 const SAMPLES = 240;
-const NOTE = "600 11.5px system-ui"; // of the words beside the bars, as heavy as they get
+const NOTES = [ // what is said beside a bar, as long as there is room for both
+  (name, from) => `${name} rounds f to a from x = ${from}`,
+  (name, from) => `${name}: f = a from x = ${from}`,
+  (name, from) => `${name}: from ${from}`,
+  (name, from) => `${name}: ${from}`,
+]; // prettier-ignore
+const FONT = "600 11.5px system-ui, sans-serif"; // of these words, as heavy as they get
 const BESIDE = 15; // pixels of the target's knob from the picture, where the point's never goes
 
 function build(view, F) {
@@ -132,7 +138,7 @@ function build(view, F) {
     figure.style("width", `${W}px`);
     const heights = wide ? HEIGHTS.wide : HEIGHTS.narrow;
     const left = 40;
-    const right = W - (W < 480 ? 62 : 74);
+    const right = W - (W < 480 ? 68 : 82);
     const top = 30;
     const bottom = top + heights.f;
     const strip = bottom + 12;
@@ -204,17 +210,17 @@ function build(view, F) {
     wrongDot.attr("display", untrue ? null : "none").attr("cx", X).attr("cy", untrue ? g(w) : 0);
 
     // floats: from where on f is exactly a
+    const seen = (name) => thresholds[name] < ranges.x[1];
+    const room = (name) => (seen(name) ? x(thresholds[name]) - x(-thresholds[name]) - 14 : right - left - 18);
+    const fits = (note) => floats.every(({ name }) => textWidth(note(name, num(thresholds[name], 1)), FONT) <= room(name));
+    const note = NOTES.find(fits) ?? NOTES.at(-1);
     floats.forEach(({ name, bar, text }, i) => {
       const from = thresholds[name];
       const row = bottom + 16 + 15 * i;
-      const seen = from < ranges.x[1];
-      bar.attr("d", seen ? `M${left},${row}H${x(-from)}M${x(from)},${row}H${right}` : null);
+      bar.attr("d", seen(name) ? `M${left},${row}H${x(-from)}M${x(from)},${row}H${right}` : null);
       bar.classed("nn-on", Math.abs(xv) >= from);
-      const start = num(from, 1);
-      const texts = [`${name} rounds f to a from x = ${start}`, `${name}: f = a from x = ${start}`, `${name}: from ${start}`, `${name}: ${start}`];
-      const room = seen ? x(from) - x(-from) - 12 : right - left - 16;
-      text.text(`${fitting(texts, room, NOTE)}${seen ? "" : " \u2192"}`);
-      text.attr("text-anchor", "end").attr("x", seen ? x(from) - 6 : right).classed("nn-on", Math.abs(xv) >= from);
+      text.text(`${note(name, num(from, 1))}${seen(name) ? "" : " \u2192"}`);
+      text.attr("text-anchor", "end").attr("x", seen(name) ? x(from) - 6 : right).classed("nn-on", Math.abs(xv) >= from);
     });
 
     // labels, which keep clear of the lines and of each other
@@ -235,7 +241,7 @@ function build(view, F) {
     const line0 = (v) => [[left + 12, y(v) - 11], [left + 12, y(v) + 11], [right - 12, y(v) - 11, "end"], [right - 12, y(v) + 11, "end"]];
     upper.put(words.a, `a = ${short(a)}`, line0(a));
     upper.put(words.other, Math.abs(t) > 0.12 ? `the other target ${short(-t)}` : "", line0(-t).reverse());
-    words.target.attr("x", right + BESIDE + 10).attr("y", y(t) + 4).text(narrow ? short(t, 2) : `t = ${short(t, 2)}`);
+    words.target.attr("x", right + BESIDE + 16).attr("y", y(t) + 4).text(narrow ? short(t, 2) : `t = ${short(t, 2)}`);
     const sDot = { x0: X - 6, x1: X + 6, y0: g(s) - 6, y1: g(s) + 6 };
     const peakKnob = { x0: x(0) - 12, x1: x(0) + 12, y0: g(peak) - 12, y1: g(peak) + 12 };
     lower.clear([sDot, peakKnob, ...traced(slope, g), ...(untrue ? traced(untrue, g) : [])]);

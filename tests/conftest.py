@@ -32,6 +32,8 @@ SLOW = (  # what `make quick` leaves out and `make test` begins with, the longes
     "test_proof_scale.py",
     "test_losses_confident.py",
     "test_explore_page.py",
+    "test_explore_hands.py",
+    "test_explore_hosts.py",
     "test_explore_lab.py",
     "test_house_browser.py",
     "test_wrong_variants.py",
@@ -127,8 +129,11 @@ def copy(tmp_path_factory):
 
 
 @contextlib.contextmanager
-def started_lab(folder):
-    """The address of a JupyterLab on a copy of nbs/, started by the command of `make lab`, with settings of its own."""
+def started_lab(folder, *command):
+    """The address of a JupyterLab on a copy of nbs/, started by the command of `make lab`, with settings of its own.
+
+    Another `command` starts another server.
+    """
     import make
 
     shutil.copytree(ROOT / "nbs", folder / "nbs")
@@ -137,7 +142,7 @@ def started_lab(folder):
     )  # fmt: skip
     environment = {**os.environ, **{name: str(folder / name.lower()) for name in own}}
     said = folder / "said.txt"
-    command = [*make.lab_command(folder), "--no-browser", "--ServerApp.port=0"]
+    command = [*(command or make.lab_command(folder)), "--no-browser", "--ServerApp.port=0"]
     with said.open("w") as log:
         server = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     with contextlib.ExitStack() as stack:
@@ -150,6 +155,20 @@ def started_lab(folder):
 def lab(tmp_path_factory):
     """The address of a JupyterLab that all tests share."""
     with started_lab(tmp_path_factory.mktemp("lab")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def notebook7(tmp_path_factory):
+    """The address of a Notebook 7 with Voilà in it, on a copy of nbs/."""
+    import make
+
+    for name in ("notebook", "voila"):
+        peer(name)
+    folder = tmp_path_factory.mktemp("notebook7")
+    lab = make.lab_command(folder)
+    command = [*lab[:2], "notebook", *(option for option in lab[3:] if "--LabApp" not in option)]
+    with started_lab(folder, *command) as found:
         yield found
 
 

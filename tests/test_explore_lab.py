@@ -1,8 +1,10 @@
 """The explorations in a real JupyterLab: hand, keyboard, a slider and Python move one picture, and nothing else."""
 import pytest
 from conftest import PANEL, SHOTS, run_all
+from test_explore_hands import drag, value
 from test_explore_page import faults
 
+BOX = "import ipywidgets, nnnotes.widgets; ipywidgets.HBox([neuron, nnnotes.widgets.Infogain()])"
 CELLS = f"{PANEL} .jp-Notebook .jp-Cell"
 
 
@@ -16,11 +18,6 @@ def notebook(lab, page, request):
     SHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SHOTS / f"lab_{name}.png")
     assert page.trouble == []
-
-
-def value(handle):
-    """Where a handle is."""
-    return float(handle.get_attribute("aria-valuenow"))
 
 
 def in_view(page, text):
@@ -40,17 +37,6 @@ def run_cell(page, code):
     page.keyboard.press("Shift+Enter")
     page.locator("#jp-main-statusbar", has_text="| Idle").wait_for()
     return page.locator(CELLS, has_text=code).last.locator(".jp-OutputArea-output")
-
-
-def drag(page, knob, by, steps=10):
-    """Drag a knob to the right."""
-    box = knob.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + by, y, steps=steps)
-    page.mouse.up()
-    page.wait_for_timeout(100)
 
 
 def keys(page, handle, moves):
@@ -77,7 +63,7 @@ def test_saturation(notebook):
     keys(page, x, {"ArrowRight": -3.9, "Shift+ArrowLeft": -4.9, "Home": -32, "End": 32})
     page.keyboard.press("Home")
     said = says.inner_text()
-    drag(page, x.locator(".nn-knob"), 200)
+    drag(page, cell, "Input x", 200)
     assert -6 < value(x) < 0 and says.inner_text() != said
     assert float(run_cell(page, "print(neuron.x)").inner_text()) == pytest.approx(value(x), rel=1e-5)
 
@@ -90,8 +76,18 @@ def test_saturation(notebook):
     page.keyboard.press("ArrowRight")
     page.wait_for_timeout(200)
     assert value(x) == -2.4
+    drag(page, below, "Input x")  # with a slider that is linked to it
+    moved = value(x)
+    shown = float(below.locator(".widget-readout").inner_text().replace("\u2212", "-"))  # in steps of 0.1
+    assert moved > -2 and abs(shown - moved) < 0.06
     above = in_view(page, "second = Saturation(")
-    assert value(above.get_by_role("slider", name="Input x")) == -2.4
+    assert value(above.get_by_role("slider", name="Input x")) == moved
+
+    boxed = run_cell(page, BOX)
+    boxed.locator(".nn-infogain .nn-says").scroll_into_view_if_needed()
+    widths = [boxed.locator(kind).bounding_box()["width"] for kind in (".nn-saturation", ".nn-infogain")]
+    assert min(widths) > 400 and max(widths) - min(widths) < 5
+    page.screenshot(path=SHOTS / "lab_box.png")
 
 
 @pytest.mark.parametrize("notebook", ["infogain"], indirect=True)
@@ -104,7 +100,7 @@ def test_infogain(notebook):
     assert faults(page) == []
     entry = cell.get_by_role("slider", name="Row cat, column car")
     keys(page, entry, {"ArrowLeft": 3.9, "Shift+ArrowLeft": 2.9, "Home": 0, "End": 4})
-    drag(page, cell.locator(".nn-handle .nn-knob"), 60)
+    drag(page, cell, "Prediction", 60)
     assert value(cat) == pytest.approx(1 / 3, abs=0.01)
     assert float(run_cell(page, "print(asked.prediction[2])").inner_text()) > 0.4
     cell = in_view(page, "asked = Infogain()")

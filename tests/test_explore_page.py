@@ -23,10 +23,10 @@ COMPUTE = """async ([text, calls]) => {
   const columns = (call) => call.args[0].map((_, i) => formulas[call.name](...call.args.map((column) => column[i])));
   return JSON.stringify(JSON.parse(calls).map(columns));
 }"""
-TEXTS = """() => { // every line of text that is seen, and the bars that notes stand beside
+TEXTS = """(root) => { // every line of text that is seen, and the bars that notes stand beside
   const inked = (node) => getComputedStyle(node).visibility === "visible" && !node.closest(".nn-hidden");
   const found = [];
-  const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
   for (let text = walker.nextNode(); text; text = walker.nextNode()) {
     const parent = text.parentElement.closest("text, p, span, b, button, label");
     if (!parent || !inked(parent)) continue;
@@ -34,7 +34,7 @@ TEXTS = """() => { // every line of text that is seen, and the bars that notes s
     range.selectNodeContents(text);
     for (const box of range.getClientRects()) if (box.width > 1) found.push([text.textContent, box]);
   }
-  const bars = [...document.querySelectorAll("svg .nn-bar")].filter((bar) => bar.getAttribute("d"));
+  const bars = [...root.querySelectorAll("svg .nn-bar")].filter((bar) => bar.getAttribute("d"));
   const pieces = bars.flatMap((bar) => bar.getAttribute("d").match(/M[^M]+/g).map((piece) => {
     const [x0, y, x1] = piece.match(/[-.\\d]+/g).map(Number);
     const { left, top } = bar.ownerSVGElement.getBoundingClientRect();
@@ -186,7 +186,7 @@ def test_looks(open_page, kind, width):
 def look(page, root, width, name):
     """Keep a picture; no text leaves the page or lies on another, and nothing is wider than the page."""
     page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
-    found = page.evaluate(TEXTS)
+    found = root.evaluate(TEXTS)
     assert found and all(0 <= left and right <= width for _, left, _, right, _ in found), name
     assert [(p[0], q[0]) for p, q in itertools.combinations(found, 2) if overlap(p[1:], q[1:])] == [], name
     assert page.evaluate("document.documentElement.scrollWidth") <= width, name
