@@ -174,7 +174,10 @@ def normal(factors: dict[str, float], dtype: np.dtype) -> None:
 def together(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both arrays in the dtype of the first, or as objects if one of them holds exact numbers."""
     dtype = second.dtype if second.dtype == object else first.dtype
-    return first.astype(dtype, copy=False), second.astype(dtype, copy=False)
+    if first.dtype == second.dtype:
+        return first, second
+    with np.errstate(all="ignore"):  # whoever uses a number that became infinite finds it
+        return first.astype(dtype, copy=False), second.astype(dtype, copy=False)
 
 # %% ../nbs/00_notation.ipynb #acac2f8b
 def as_labels(
@@ -183,7 +186,11 @@ def as_labels(
     """`value`, in its integer type, as labels of this shape, from 0 to `count` - 1 or `ignore`."""
     labels = as_array(name, value)
     if labels.dtype.kind not in "iu" and labels.size:
-        way = f": write np.unique({name}, return_inverse=True)[1]" if labels.dtype.kind in "SU" else hint
+        way = hint
+        if labels.dtype.kind in "SU":
+            way = f": write np.unique({name}, return_inverse=True)[1]"
+        elif labels.dtype.kind == "f" and labels.shape == shape:
+            way = f": write np.asarray({name}, dtype=int)"
         raise TypeError(f"{name}: expected integers, got {labels.dtype}{way}")
     if labels.shape != shape:
         way = hint if labels.ndim > len(shape) else ""
@@ -220,6 +227,8 @@ else:
 def as_float_type(name: str, dtype: object) -> np.dtype:
     """`dtype` as float32 or float64; an error if it is neither."""
     try:
+        if dtype is None:  # NumPy's name for float64, and a slip here
+            raise TypeError
         found = np.dtype(dtype)  # type: ignore[call-overload]
     except (TypeError, ValueError):
         raise TypeError(f"{name}: expected float32 or float64, got {dtype!r}") from None

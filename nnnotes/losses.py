@@ -273,6 +273,8 @@ def _as_batch(
     """Check the arguments of a loss and bring them into rows; `matrix` is what errors call H."""
     values, axis = _check_classes(name, values, axis)
     K, places = values.shape[axis], values.shape[:axis] + values.shape[axis + 1 :]
+    if isinstance(H, dict) and matrix == "H":
+        raise TypeError("H: expected a matrix, got a dict: write class_weight_matrix(list(H.values()))")
     given = as_numbers(matrix, H, ndim=2)
     if given.shape[1] != K or len(given) == 0:
         wanted = f"a row per label and a column for each of the {K} classes"
@@ -290,7 +292,9 @@ def _as_batch(
     return _Batch(name, values, _as_rows(values, axis), labels, np.ascontiguousarray(H), given, ignored, n, axis)
 
 # %% ../nbs/03_losses.ipynb #5c0e72a1
-def _sum_losses(losses: np.ndarray, grad: np.ndarray, batch: _Batch, matrix: str, wanted: str) -> np.floating:
+def _sum_losses(
+    losses: np.ndarray, grad: np.ndarray, batch: _Batch, matrix: str, wanted: str, total: bool = True
+) -> np.floating:
     """The sum of the losses; an error where bad input made one of them NaN or infinite. 0 for ignored samples."""
     if batch.ignored is not None:
         losses[batch.ignored.reshape(-1)] = 0
@@ -303,7 +307,7 @@ def _sum_losses(losses: np.ndarray, grad: np.ndarray, batch: _Batch, matrix: str
         if wrong.any():
             row = batch.given[batch.labels[wrong.argmax()]]
             raise expected(matrix, f"{wanted} in {losses.dtype}", f"the row {row}")
-        if np.isnan(value):
+        if total and np.isnan(value):
             raise expected(matrix, "losses that have a sum", "a sum of inf - inf")
     return value
 
@@ -336,7 +340,13 @@ def _warn_of_distances(batch: _Batch, stacklevel: int) -> None:
 
 # %% ../nbs/03_losses.ipynb #6f13af6f
 def _infogain(
-    logits: Numbers, labels: Labels, H: Numbers, axis: int, ignore_label: int | None, normalization: str
+    logits: Numbers,
+    labels: Labels,
+    H: Numbers,
+    axis: int,
+    ignore_label: int | None,
+    normalization: str,
+    total: bool = True,
 ) -> tuple[np.floating, np.ndarray, np.ndarray]:
     """The loss, its part for each sample, and its gradient."""
     batch = _as_batch("logits", logits, labels, H, axis, ignore_label, normalization)
@@ -344,7 +354,7 @@ def _infogain(
     with np.errstate(all="ignore"):
         losses, grad = _infogain_rows(batch.rows, batch.labels, batch.H, batch.n)
         wanted = "finite weights with a finite sum, of one sign where classes are masked out,"
-        value = _sum_losses(losses, grad, batch, "H", wanted)
+        value = _sum_losses(losses, grad, batch, "H", wanted, total)
     shape, axis = batch.values.shape, batch.axis
     return value, losses.reshape(shape[:axis] + shape[axis + 1 :]), _from_rows(grad, shape, axis)
 
@@ -505,7 +515,7 @@ def infogain_losses(
     >>> infogain_losses([[0.0, 0.0], [2.0, 0.0]], [0, 0], np.eye(2)).round(4)
     array([0.6931, 0.1269])
     """
-    return _infogain(logits, labels, H, axis, ignore_label, "none")[1]
+    return _infogain(logits, labels, H, axis, ignore_label, "none", total=False)[1]
 
 # %% ../nbs/03_losses.ipynb #e46c8b09
 _NOT_NEGATIVE = Interval(0, math.inf, (True, False))
