@@ -56,11 +56,10 @@ def fast_infogain_rows(
     size = max(1, BLOCK_SIZE // Z.shape[1])
     work = np.empty((min(size, len(Z)), Z.shape[1]), Z.dtype)
     lowest = LOG_TINY[Z.itemsize] + math.ceil(math.log(n))
-    sums = None
+    sums, confident = None, False
     if 2 * len(H) <= len(Z):  # each row of H is used several times: what it takes is done once
         H = H / n
         sums = H.sum(1)
-    confident = False
     for start in range(0, len(Z), size):
         rows = slice(start, start + size)
         z, g, y = Z[rows], grad[rows], labels[rows]

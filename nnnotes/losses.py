@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -32,11 +32,7 @@ from nnnotes._validation import (
 )
 
 if TYPE_CHECKING:
-    from typing import Literal, TypeAlias
-
     from nnnotes._validation import FloatType, Labels, Numbers
-
-    Normalization: TypeAlias = Literal["valid", "full", "batch_size", "none"]
 
 # %% auto #0
 __all__ = ['softmax', 'log_softmax', 'SimilarityWarning', 'infogain_value_and_grad', 'infogain', 'infogain_losses',
@@ -204,7 +200,7 @@ def _infogain_block(z: np.ndarray, h: np.ndarray, grad: np.ndarray) -> np.ndarra
     tiny = LOG_TINY[x.itemsize]
     if not x.min() >= tiny:  # NaN, too: an ignored sample may hold anything
         if np.isnan(cross).any():  # 0 times -inf: a class that is masked out and has no weight takes no part
-            cross = (h * np.where(h == 0, 0, x)).sum(1)
+            cross = (h * np.where((h == 0) & (x < 0), 0, x)).sum(1)
         x /= x >= tiny  # divided by 0, they become -inf, and their probability 0
     others = np.exp(x, out=grad)
     others[rows, top] = 0
@@ -232,7 +228,7 @@ def _infogain_rows(Z: np.ndarray, labels: np.ndarray, H: np.ndarray, n: int) -> 
     return losses, grad
 
 # %% ../nbs/03_losses.ipynb #63c635aa
-_NORMALIZATIONS = ("valid", "full", "batch_size", "none")
+_Normalization = Literal["valid", "full", "batch_size", "none"]
 
 
 class _Batch(NamedTuple):
@@ -251,7 +247,7 @@ class _Batch(NamedTuple):
 # %% ../nbs/03_losses.ipynb #3d0e7c01
 def _count_samples(normalization: str, labels: np.ndarray, ignored: np.ndarray | None, axis: int) -> int:
     """What to divide the sum of the losses by."""
-    one_of("normalization", normalization, _NORMALIZATIONS)
+    one_of("normalization", normalization, get_args(_Normalization))
     if normalization == "none":
         return 1
     if normalization == "batch_size":
@@ -274,7 +270,7 @@ def _as_batch(
     values, axis = _check_classes(name, values, axis)
     K, places = values.shape[axis], values.shape[:axis] + values.shape[axis + 1 :]
     if isinstance(H, dict) and matrix == "H":
-        raise TypeError("H: expected a matrix, got a dict: write class_weight_matrix(list(H.values()))")
+        raise TypeError("H: expected an array, got a dict: write class_weight_matrix(list(H.values()))")
     given = as_numbers(matrix, H, ndim=2)
     if given.shape[1] != K or len(given) == 0:
         wanted = f"a row per label and a column for each of the {K} classes"
@@ -303,7 +299,8 @@ def _sum_losses(
     if not -np.inf < value < np.inf:
         if batch.name == "logits":
             _check_logits(batch.values, batch.axis, batch.ignored)
-        wrong = np.isnan(losses) | (np.isinf(losses) & ~np.isfinite(batch.H[batch.labels].sum(1)))
+        weights = np.abs(batch.H / batch.n).sum(1)[batch.labels]
+        wrong = np.isnan(losses) | (np.isinf(losses) & ~np.isfinite(weights))
         if wrong.any():
             row = batch.given[batch.labels[wrong.argmax()]]
             raise expected(matrix, f"{wanted} in {losses.dtype}", f"the row {row}")
@@ -366,7 +363,7 @@ def infogain_value_and_grad(
     *,
     axis: int = -1,
     ignore_label: int | None = None,
-    normalization: Normalization = "valid",
+    normalization: _Normalization = "valid",
 ) -> tuple[np.floating, np.ndarray]:
     """Infogain loss and its gradient. `H` holds similarities, not distances.
 
@@ -456,7 +453,7 @@ def infogain(
     *,
     axis: int = -1,
     ignore_label: int | None = None,
-    normalization: Normalization = "valid",
+    normalization: _Normalization = "valid",
 ) -> np.floating:
     """Infogain loss of a batch. `H` holds similarities, not distances.
 
@@ -528,7 +525,7 @@ def infogain_from_probabilities_value_and_grad(
     *,
     axis: int = -1,
     ignore_label: int | None = None,
-    normalization: Normalization = "valid",
+    normalization: _Normalization = "valid",
 ) -> tuple[np.floating, np.ndarray]:
     """Infogain loss of probabilities, and its gradient with respect to them, each a free variable.
 
@@ -1082,7 +1079,7 @@ def expected_distance_value_and_grad(
     *,
     axis: int = -1,
     ignore_label: int | None = None,
-    normalization: Normalization = "valid",
+    normalization: _Normalization = "valid",
 ) -> tuple[np.floating, np.ndarray]:
     """Expected distance of the predicted class from the label, and its gradient.
 
@@ -1152,7 +1149,7 @@ def expected_distance(
     *,
     axis: int = -1,
     ignore_label: int | None = None,
-    normalization: Normalization = "valid",
+    normalization: _Normalization = "valid",
 ) -> np.floating:
     """Expected distance of the predicted class from the label.
 
@@ -1205,7 +1202,7 @@ def _difference(
 # %% ../nbs/03_losses.ipynb #5c0e745f
 @np.errstate(all="ignore")
 def squared_error_value_and_grad(
-    outputs: Numbers, targets: Numbers, *, axis: int = -1, normalization: Normalization = "valid"
+    outputs: Numbers, targets: Numbers, *, axis: int = -1, normalization: _Normalization = "valid"
 ) -> tuple[np.floating, np.ndarray]:
     """Half the squared error of a batch, and its gradient.
 
@@ -1260,7 +1257,7 @@ def squared_error_value_and_grad(
 
 # %% ../nbs/03_losses.ipynb #5c0e7461
 def squared_error(
-    outputs: Numbers, targets: Numbers, *, axis: int = -1, normalization: Normalization = "valid"
+    outputs: Numbers, targets: Numbers, *, axis: int = -1, normalization: _Normalization = "valid"
 ) -> np.floating:
     """Half the squared error of a batch.
 

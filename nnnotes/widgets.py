@@ -159,6 +159,11 @@ def _infogain_presets() -> list[dict[str, Any]]:
 class Infogain(_Exploration):
     """Three probabilities as a point in a triangle, and what a row of a matrix asks of them.
 
+    Parameters
+    ----------
+    **traits : any of the attributes
+        What differs from its default.
+
     Attributes
     ----------
     prediction : tuple of float
@@ -246,6 +251,11 @@ def _saturation_presets() -> list[dict[str, Any]]:
 # %% ../nbs/81_widgets.ipynb #c5cfcd88
 class Saturation(_Exploration):
     """A neuron with the activation ``a tanh(b x)``: its output and slope, and what is left of its error.
+
+    Parameters
+    ----------
+    **traits : any of the attributes
+        What differs from its default.
 
     Attributes
     ----------
