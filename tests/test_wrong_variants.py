@@ -88,8 +88,8 @@ EARLY = "if p.dtype == np.float32:\n        return _from_rows(p / p.sum(1, keepd
 BLOCK, ROWS, DISTANCE = "_infogain_block", "_infogain_rows", "_expected_distance_block"
 LOSSES = {
     "gradient added, not subtracted": (infogain, BLOCK, "grad -= h", "grad += h", DIFFERENT),
-    "labels off by one": (infogain, ROWS, "labels[rows], axis", "labels[rows] - 1, axis", DIFFERENT),
-    "share forgotten": (infogain, ROWS, "axis=0) / n", "axis=0)", DIFFERENT),
+    "labels off by one": (infogain, ROWS, "labels[rows]]", "labels[rows] - 1]", DIFFERENT),
+    "share forgotten": (infogain, ROWS, "labels[rows]] / n", "labels[rows]]", DIFFERENT),
     "row sum missing in the loss": (infogain, BLOCK, "r * np.log1p", "np.log1p", DIFFERENT),
     "row sum missing in the gradient": (infogain, BLOCK, "(r / s)", "(1 / s)", DIFFERENT),
     "weight of the maximum missing": (infogain, BLOCK, "q + h_top, 1", "q, 1", DIFFERENT),
@@ -169,8 +169,8 @@ POINTS = {
 FAST = {
     "gradient added, not subtracted": ("even", "fast_block", "grad -= h", "grad += h"),
     "labels off by one": ("even", "fast_infogain_rows", "take(H, y,", "take(H, 1 - y,"),
-    "share forgotten": ("even", "fast_infogain_rows", "        h /= n\n", ""),
-    "row sum missing in the loss": ("light", "fast_block", "r * np.log(s)", "np.log(s)"),
+    "share forgotten": ("even", "fast_infogain_rows", "h /= n", "h /= 1"),
+    "row sum missing in the loss": ("light", "fast_block", "r * log_s", "log_s"),
     "row sum missing in the gradient": ("even", "fast_block", "s), r / s", "s), 1 / s"),
     "weights of the neighbour": ("even", "fast_block", "row_products(h, x)", "row_products(h[::-1], x)"),
     "logits not shifted in the product": ("high", "fast_block", "row_products(h, x)", "row_products(h, z)"),
