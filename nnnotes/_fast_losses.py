@@ -15,7 +15,7 @@ __all__ = ['FAST_SIZE', 'BLOCK_SIZE', 'LOG_TINY', 'SAFE_LOGIT', 'SAFE_FACTOR', '
 
 # %% ../nbs/appendix/fast_losses.ipynb #5c0e7708
 FAST_SIZE = 20_000  # logits in a batch from which on the fast way is worth it: see benchmarks/README.md
-BLOCK_SIZE = 1 << 15  # numbers that are worked on at a time: 128 or 256 kB, which stay in the processor's cache
+BLOCK_SIZE = 1 << 15  # numbers that are worked on at a time: they stay in the processor's cache
 LOG_TINY = {4: -87, 8: -708}  # by the bytes of a number: logarithm of the smallest normal one, rounded up
 SAFE_LOGIT = {4: 60, 8: 300}  # far below the logarithm of the largest number: a sum of many e^z is finite
 SAFE_FACTOR = {4: 1e-30, 8: 1e-290}  # far above the smallest normal number: products keep their digits
