@@ -386,8 +386,7 @@ def test_a_hand_in_one_view_stops_what_glides_in_the_other(open_page):
     page.mouse.move(*centre(root.nth(0).get_by_role("slider", name="Target t")))
     page.mouse.down()
     x = [view.get_by_role("slider", name="Input x") for view in root.all()]
-    for _ in range(2):  # a frame in which the press is heard, and one in which the other view is drawn
-        page.evaluate("frame()")
+    page.wait_for_timeout(200)  # a busy machine hears of the press late; what glides takes 350 ms
     places = [one.get_attribute("transform") for one in x]
     page.wait_for_timeout(500)
     assert [one.get_attribute("transform") for one in x] == places
