@@ -378,25 +378,25 @@ def test_two_views_ask_the_kernel_once(open_page):
     assert page.evaluate("asked.id") == first + 1
 
 
-AFTER_PRESS = """nodes => {
-    const next = requestAnimationFrame;
-    const note = () => { window.places = nodes.map(node => node.getAttribute("transform")); };
-    addEventListener("pointerdown", () => next(() => next(note)), {once: true, capture: true});
-}"""  # two frames after the press was heard, however late a busy machine hears it
-
-
 def test_a_hand_in_one_view_stops_what_glides_in_the_other(open_page):
     page = open_page(1280)
+    page.clock.install()
     root = show(page, "Saturation", {}, views=2)
-    root.nth(1).get_by_role("button", name="at rest").click()
-    page.evaluate("frame()")
     x = [view.get_by_role("slider", name="Input x") for view in root.all()]
-    page.evaluate(AFTER_PRESS, [one.element_handle() for one in x])
-    page.mouse.move(*centre(root.nth(0).get_by_role("slider", name="Target t")))
+
+    def places(after):
+        page.clock.run_for(after)  # milliseconds; in between time stands still, however busy the machine is
+        return [one.get_attribute("transform") for one in x]
+
+    page.clock.pause_at(page.evaluate("Date.now()") + 1000)
+    first = places(100)
+    root.nth(1).get_by_role("button", name="at rest").click()
+    assert places(100) != first
+    target = root.nth(0).get_by_role("slider", name="Target t")
+    target.scroll_into_view_if_needed()
+    page.mouse.move(*centre(target))
     page.mouse.down()
-    page.wait_for_function("window.places")
-    page.wait_for_timeout(500)
-    assert [one.get_attribute("transform") for one in x] == page.evaluate("places")
+    assert places(50) == places(1000)
 
 
 @pytest.mark.parametrize("kind", ["Infogain", "Saturation"])
