@@ -24,7 +24,6 @@ PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 PROMPTS = f"[...document.querySelectorAll('{PANEL} .jp-CodeCell .jp-InputPrompt:not(.jp-Placeholder-prompt)')]"
 SLOW = (  # what `make quick` leaves out and `make test` begins with, the longest first: how the names of tests begin
     "test_house_notebooks.py",
-    "test_engine_points.py::test_backpropagation",
     "test_engine_points.py::test_random_",
     "test_engine_points.py::test_bound_",
     "test_engine_points.py::test_infogain_gradient",
@@ -235,6 +234,12 @@ def open_page(browser):
     for context in contexts:
         context.close()
     assert trouble == []
+
+
+def stop_clock(page):
+    """From now on the page's time moves by `page.clock.run_for` only, however busy the machine is."""
+    page.clock.install()
+    page.clock.pause_at(page.evaluate("Date.now()") + 1000)
 
 
 def show(page, kind, traits, theme="light", **options):

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import SHOTS, show
+from conftest import SHOTS, show, stop_clock
 
 from nnnotes.losses import class_weight_matrix, similarity_from_distance
 
@@ -64,14 +64,19 @@ def drag(page, root, name, by=60):
         page.mouse.move(x + (step + 1) / 60 * by, y)
         page.wait_for_timeout(16)
     page.mouse.up()
-    page.wait_for_timeout(500)
+    pause(page, 500)
     places = page.evaluate("seen.places")
     assert places == sorted(places) and places[-1] - places[0] == pytest.approx(by, abs=3)
 
 
+def pause(page, time):
+    """Milliseconds by the page's clock: what it had set for an earlier time has happened, on a busy machine, too."""
+    page.evaluate("time => new Promise((done) => setTimeout(done, time))", time)
+
+
 def get(page, name):
     """A parameter, once the model has heard of it."""
-    page.wait_for_timeout(150)
+    pause(page, 150)
     return page.evaluate("name => model.get(name)", name)
 
 
@@ -140,7 +145,9 @@ def test_keys_count_from_the_last_one_whatever_the_kernel_repeats(open_page):
     for _ in range(20):
         page.keyboard.press("ArrowRight")
         page.wait_for_timeout(15)
-    assert value(handle) == get(page, "x") == pytest.approx(2)
+    assert get(page, "x") == pytest.approx(2)
+    page.evaluate("frame()")
+    assert value(handle) == 2
 
 
 def test_python_moves_what_no_hand_holds(open_page):
@@ -164,7 +171,7 @@ def test_a_gesture_that_is_cancelled_is_undone(open_page, kind, name):
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 40, y, steps=4)
-    page.wait_for_timeout(150)
+    pause(page, 150)
     assert handle.get_attribute("aria-valuenow") != before
     handle.dispatch_event("pointercancel")
     page.evaluate("frame()")
@@ -254,7 +261,7 @@ def test_every_control_belongs_to_a_named_group(open_page):
 def states(kind):
     """States all over the bounds, those of the presets among them."""
     if kind == "Saturation":
-        inputs, curves = (-32, -9.5, -4, -1, 0, 2, 9.5, 32), ((1, 1), (1.7159, 2 / 3), (0.5, 0.2), (1.2345, 1.2))
+        inputs, curves = (-32, -9.5, -1, 0, 2, 32), ((1, 1), (1.7159, 2 / 3), (1.2345, 1.2))
         parts = itertools.product(inputs, (-1.7159, -0.9, 1, 0.123), ("none", "slope", "factor"), curves)
         return [{"x": x, "target": t, "overlay": overlay, "a": a, "b": b} for x, t, overlay, (a, b) in parts]
     odd = [[0.1, 1.23, 4], [1.11] * 3, [0.01, 0.02, 0.03]]
@@ -271,7 +278,7 @@ def test_nothing_moves_away_from_the_next_click(open_page, kind, width):
     root = show(page, kind, {})
     assert page.evaluate(CONTROLS, states(kind)) == 1
     if kind == "Saturation":  # nor when the kernel answers
-        page.wait_for_timeout(400)
+        pause(page, 400)
         place = root.get_by_role("button").first.bounding_box()
         page.evaluate("""model.tell({ ...asked, here: null, rest: 1234, limit: 10000, rate: 0.123, close: 0.1 })""")
         page.evaluate("frame()")
@@ -362,7 +369,7 @@ def test_one_of_two_views_speaks(open_page, focus):
         root.nth(focus).get_by_role("slider", name="Prediction").focus()
     page.evaluate("model.set('label', 'dog')")
     page.wait_for_function(f"{SPOKEN} > 0")
-    page.wait_for_timeout(200)
+    pause(page, 200)
     assert page.evaluate(SPOKEN) == 1
     assert "dog" in root.nth(focus or 0).locator("[aria-live]").first.text_content()
 
@@ -374,21 +381,20 @@ def test_two_views_ask_the_kernel_once(open_page):
     first = page.evaluate("asked.id")
     page.evaluate("model.set('x', 1)")
     page.wait_for_function("id => asked.id !== id", arg=first)
-    page.wait_for_timeout(400)
+    pause(page, 400)
     assert page.evaluate("asked.id") == first + 1
 
 
 def test_a_hand_in_one_view_stops_what_glides_in_the_other(open_page):
     page = open_page(1280)
-    page.clock.install()
     root = show(page, "Saturation", {}, views=2)
     x = [view.get_by_role("slider", name="Input x") for view in root.all()]
 
     def places(after):
-        page.clock.run_for(after)  # milliseconds; in between time stands still, however busy the machine is
+        page.clock.run_for(after)  # milliseconds
         return [one.get_attribute("transform") for one in x]
 
-    page.clock.pause_at(page.evaluate("Date.now()") + 1000)
+    stop_clock(page)
     first = places(100)
     root.nth(1).get_by_role("button", name="at rest").click()
     assert places(100) != first
@@ -425,7 +431,7 @@ def test_what_is_chosen_focused_and_filled_is_seen_in_forced_colours(open_page):
     page = open_page(forced_colors="active")
     for kind in ("Infogain", "Saturation"):
         root = show(page, kind, {})
-        page.wait_for_timeout(100)
+        pause(page, 100)
         page.screenshot(path=SHOTS / f"{kind.lower()}_forced_colours.png", full_page=True)
         for handle in root.get_by_role("slider").all():
             calm = picture(page, handle)

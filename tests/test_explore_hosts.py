@@ -3,7 +3,7 @@ import itertools
 
 import pytest
 from conftest import ALL_RAN, PANEL, SHOTS
-from test_explore_hands import drag, value
+from test_explore_hands import drag, pause, value
 from test_explore_page import TEXTS, overlap
 
 STEPS = {  # a knob to drag, a handle, what keys make of it, a button and what it makes of it
@@ -45,7 +45,7 @@ def narrow(page, root, host, name):
     """In a window of 390 pixels no text lies on another, or outside of the exploration."""
     page.set_viewport_size({"width": 390, "height": 1600})
     root.scroll_into_view_if_needed()
-    page.wait_for_timeout(500)
+    pause(page, 500)
     page.screenshot(path=SHOTS / f"{host}_{name}_390.png")
     found, box = root.evaluate(TEXTS), root.bounding_box()
     assert found and all(box["x"] <= left and right <= box["x"] + box["width"] + 0.5 for _, left, _, right, _ in found)
@@ -70,7 +70,7 @@ def test_smoke(notebook7, page, host, name):
     handle.focus()
     for key, expected in keys.items():
         page.keyboard.press(key)
-        page.wait_for_timeout(100)
+        pause(page, 100)
         assert value(handle) == pytest.approx(expected), key
     page.screenshot(path=SHOTS / f"{host}_{name}.png")
     if host == "notebook":
@@ -95,7 +95,7 @@ def test_smoke(notebook7, page, host, name):
         page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
     else:
         open_in_voila(page, notebook7, name, "dark")
-    page.wait_for_timeout(500)
+    pause(page, 500)
     page.screenshot(path=SHOTS / f"{host}_{name}_dark.png")
     look = [view(page, 0).evaluate(f"one => getComputedStyle(one).{name}") for name in ("backgroundColor", "color")]
     ground, ink = map(brightness, look)

@@ -1,7 +1,7 @@
 """The explorations in a real JupyterLab: hand, keyboard, a slider and Python move one picture, and nothing else."""
 import pytest
 from conftest import PANEL, SHOTS, run_all
-from test_explore_hands import drag, value
+from test_explore_hands import drag, pause, value
 from test_explore_page import faults
 
 BOX = "import ipywidgets, nnnotes.widgets; ipywidgets.HBox([neuron, nnnotes.widgets.Infogain()])"
@@ -45,7 +45,7 @@ def keys(page, handle, moves):
     handle.focus()
     for key, expected in moves.items():
         page.keyboard.press(key)
-        page.wait_for_timeout(100)
+        pause(page, 100)
         assert value(handle) == expected, key
     page.keyboard.press("a")  # JupyterLab's command to insert a cell
     assert handle.evaluate("handle => handle === document.activeElement")
@@ -74,7 +74,7 @@ def test_saturation(notebook):
     below.locator(".widget-readout", has_text="\u22122.50").wait_for()
     below.locator(".noUi-handle").focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(200)
+    pause(page, 200)
     assert value(x) == -2.4
     drag(page, below, "Input x")  # with a slider that is linked to it
     moved = value(x)

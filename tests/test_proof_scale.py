@@ -128,6 +128,7 @@ WRONG = {
 }
 
 
+@pytest.mark.parametrize("network", ["tanh"], indirect=True)
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_backpropagation_is_refuted(network, name):
     arrays, formula, activation = network
