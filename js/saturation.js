@@ -308,9 +308,9 @@ function told({ a, x, t, o, s, d, slow, overlay, w, thresholds }) {
 /** What a wrong derivative does: by its ratio to the right one. */
 function compared(name, value, ratio) {
   const times = (r) => num(r, r < 20 ? 1 : 0);
-  if (ratio < 0) return `${name} it would be ${value}, <strong>negative</strong>: away from the target.`;
-  if (Math.abs(ratio - 1) < 0.005) return `${name} it would be ${value}, which is right here.`;
-  return `${name} it would be ${value}, ${ratio > 1 ? `${times(ratio)} times too large` : `${times(1 / ratio)} times too small`}.`;
+  if (ratio < 0) return `${name} the slope would be ${value}, <strong>negative</strong>: away from the target.`;
+  if (Math.abs(ratio - 1) < 0.005) return `${name} the slope would be ${value}, which is right here.`;
+  return `${name} the slope would be ${value}, ${ratio > 1 ? `${times(ratio)} times too large` : `${times(1 / ratio)} times too small`}.`;
 }
 
 /** The longest sentences, with numbers of many digits: there must be room for them. */

@@ -45,7 +45,7 @@ def fast_block(
     grad -= h  # r p - h
     twice = abs(losses + losses)
     kept = (twice >= np.maximum(abs(log_term), abs(r))) & (twice < np.inf)
-    return losses, kept & (log_s > -SAFE_LOGIT[size]) & (abs(factor) >= SAFE_FACTOR[size])
+    return losses, kept & (log_s >= 0) & (abs(factor) >= SAFE_FACTOR[size]) & (abs(factor) < np.inf)
 
 # %% ../nbs/appendix/fast_losses.ipynb #5c0e7715
 def fast_infogain_rows(

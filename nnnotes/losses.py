@@ -426,9 +426,9 @@ def infogain_value_and_grad(
 
     A class for which :math:`e^{z_k - \\max_c z_c}`, divided like the losses, is below 4 times the smallest
     normal number may count as impossible. Batches of 20,000 logits and more are computed without subtracting
-    the largest logit where that loses no digits; a row's last digits may then differ from those of the row
-    alone. Proved at (N, M, K) = (2, 3, 5) and (5, 2, 4) for this function, every position of the largest
-    logit, and for the way that large batches take.
+    the largest logit where that loses no digits (but for weights of both signs that add up to about 0); a row's
+    last digits may then differ from those of the row alone. Proved at (N, M, K) = (2, 3, 5) and (5, 2, 4) for
+    this function, every position of the largest logit, and for the way that large batches take.
 
     References
     ----------
@@ -1037,8 +1037,11 @@ def check_similarity(H: Numbers, *, ignored: Labels = ()) -> np.ndarray:
     return H
 
 # %% ../nbs/03_losses.ipynb #5c0e743e
-def _expected_distance_block(z: np.ndarray, d: np.ndarray, grad: np.ndarray) -> np.ndarray:
-    """Expected entry of each row of d under the softmax of rows z; the gradient goes to grad. Overwrites d."""
+def _expected_distance_block(z: np.ndarray, d: np.ndarray, n: int, grad: np.ndarray) -> np.ndarray:
+    """Expected entry of each row of d under the softmax of rows z, divided by n; the gradient goes to grad.
+
+    Overwrites d.
+    """
     rows, top = np.arange(len(z)), z.argmax(1)
     x = np.subtract(z, z[rows, top][:, None], out=grad)
     tiny = LOG_TINY[x.itemsize]
@@ -1046,8 +1049,9 @@ def _expected_distance_block(z: np.ndarray, d: np.ndarray, grad: np.ndarray) -> 
         x /= x >= tiny  # divided by 0, they become -inf, and their probability 0
     p = np.exp(x, out=grad)
     p /= p.sum(1, keepdims=True)
-    losses = (p * d).sum(1)
+    losses = (p * d).sum(1) / n
     d -= d[rows, top][:, None]  # differences from the most probable class: where it is certain, all digits stay
+    d /= n  # not before, or what is subtracted would be rounded
     d *= p
     excess = d.sum(1)
     p *= excess[:, None]
@@ -1065,8 +1069,8 @@ def _expected_distance(
     with np.errstate(all="ignore"):
         for start in range(0, len(grad), size):
             rows = slice(start, start + size)
-            d = batch.H[batch.labels[rows]] / batch.n
-            losses[rows] = _expected_distance_block(batch.rows[rows], d, grad[rows])
+            d = batch.H[batch.labels[rows]]
+            losses[rows] = _expected_distance_block(batch.rows[rows], d, batch.n, grad[rows])
         wanted = "finite distances whose differences are finite"
         value = _sum_losses(losses, grad, batch, "D", wanted)
     return value, _from_rows(grad, batch.values.shape, batch.axis)

@@ -31,6 +31,7 @@ def described(module):
 PUBLIC = [name for module in nnnotes.__all__ for name in described(getattr(nnnotes, module))]
 
 
+@pytest.mark.filterwarnings("ignore:Widget:DeprecationWarning")  # of what ipywidgets' classes inherit, looked at here
 @pytest.mark.parametrize("name", PUBLIC)
 def test_numpydoc_finds_nothing(name):
     found = validate(name)["errors"]

@@ -15,7 +15,13 @@ from readme import README, readme_files
 
 @pytest.fixture(scope="module")
 def exported(copy):
-    """A copy in which `nbdev_export` and `nbdev_clean` ran."""
+    """A copy in which an exploration was run and saved, and then everything exported and cleaned."""
+    path = copy / "nbs/explore/saturation.ipynb"
+    notebook = nbformat.read(path, 4)
+    view = new_output("display_data", {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}})
+    next(cell for cell in notebook.cells if cell.cell_type == "code").outputs.append(view)
+    notebook.metadata["widgets"] = {}
+    nbformat.write(notebook, path)
     subprocess.run([sys.executable, "tools/notebooks.py", "export"], cwd=copy, check=True)
     return copy
 

@@ -142,6 +142,18 @@ def test_rows_far_below_the_others(dtype, step):
     check(Z, [0, 1, 2], H, 6)
 
 
+def test_unlikely_classes_of_low_rows_have_a_gradient(way):
+    logits = np.tile(np.float32([-59, -78, -90]), (10_000, 1))
+    _, grad = infogain_value_and_grad(logits, np.full(10_000, 2), np.eye(3))
+    np.testing.assert_allclose(grad[:, 1], np.exp(-19) / 10_000, rtol=1e-6)
+
+
+def test_low_rows_with_huge_weights(way):
+    logits, H = np.tile(np.float32([-59, -90]), (10_000, 1)), np.float32(1e13) * np.eye(2)
+    _, grad = infogain_value_and_grad(logits, np.ones(10_000, int), H, normalization="none")
+    np.testing.assert_allclose(grad, np.float32([[1e13, -1e13]]).repeat(10_000, 0), rtol=1e-6)
+
+
 @dtypes
 @pytest.mark.parametrize("offset", [0.25, 5.0, 30.0, -6.0])
 def test_losses_that_are_small_differences(dtype, offset):

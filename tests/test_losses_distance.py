@@ -83,6 +83,15 @@ def test_confident_rows_keep_their_digits(lead, dtype):
 
 
 @dtypes
+def test_a_part_that_all_distances_share_costs_a_mean_no_digits(dtype):
+    D = np.array([[100_000, 100_001, 100_003]], dtype)
+    logits = np.array([[0, 1, 2]] * 3, dtype)
+    _, grad = expected_distance_value_and_grad(logits, [0] * 3, D)
+    _, wanted = expected_distance_value_and_grad(logits, [0] * 3, D - 100_000, normalization="none")
+    np.testing.assert_allclose(3 * grad, wanted, rtol=8 * np.finfo(dtype).eps)
+
+
+@dtypes
 @pytest.mark.parametrize("scale", [1, 10, 1e3, 1e5])
 def test_expected_distance_in_ulp(scale, dtype):
     logits, labels, D = case((20, 7), 1, 5, dtype, scale=scale)

@@ -81,11 +81,17 @@ def execute_cell(client, cell, index, path):
 
 
 def drop_widgets(notebook):
-    """Keep no widgets: their ids and states change at every run, and a reader without a kernel has the figures."""
-    notebook.metadata.pop("widgets", None)
+    """Keep no widgets: their ids and states change at every run, and a reader without a kernel has the figures.
+
+    Returns whether there were any.
+    """
+    found = notebook.metadata.pop("widgets", None) is not None
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if VIEW not in output.get("data", {})]
+            kept = [output for output in cell.outputs if VIEW not in output.get("data", {})]
+            found |= len(kept) < len(cell.outputs)
+            cell.outputs = kept
+    return found
 
 
 def refresh(path):
@@ -147,8 +153,10 @@ def export():
     from nbdev.clean import nbdev_clean
     from nbdev.doclinks import nbdev_export
 
-    for path in notebooks():
-        read(path)  # nothing is written where one of them is broken
+    found = {path: read(path) for path in notebooks()}  # nothing is written where one of them is broken
+    for path, notebook in found.items():
+        if drop_widgets(notebook):
+            nbformat.write(notebook, path)
     nbdev_export()
     nbdev_clean()
     write_formulas()
