@@ -548,6 +548,8 @@ def test_against_scipy():
     assert special.expit(-720.0) == 0 < logistic(-720.0)
     y = np.linspace(0.001, 0.999, 999)
     y = np.concatenate([y, 0.5 + np.array([-1, 1, 100]) * 2.0**-53])
+    if peer("scipy").__version__ < "1.15":  # it loses digits near 1/2, and has them from 1.15 on
+        y = y[np.abs(y - 0.5) > 0.05]
     np.testing.assert_allclose(logistic.inverse(y), special.logit(y), rtol=1e-15)
     np.testing.assert_allclose(softplus(x), np.logaddexp(x, 0), rtol=1e-15)
 
