@@ -424,11 +424,11 @@ def infogain_value_and_grad(
     .. math:: L = -\\sum_j h_j \\log p_j = r \\log \\sum_c e^{z_c} - \\sum_j h_j z_j, \\qquad
               \\partial L / \\partial z_k = r p_k - h_k
 
-    A class for which :math:`e^{z_k - \\max_c z_c}`, divided like the losses, is below 4 times the smallest
-    normal number may count as impossible. Batches of 20,000 logits and more are computed without subtracting
-    the largest logit where that loses no digits (but for weights of both signs that add up to about 0); a row's
-    last digits may then differ from those of the row alone. Proved at (N, M, K) = (2, 3, 5) and (5, 2, 4) for
-    this function, every position of the largest logit, and for the way that large batches take.
+    A class whose probability, divided like the losses, is below 4 times the smallest normal number may count as
+    impossible. Batches of 20,000 logits and more are computed without subtracting the largest logit where that
+    loses no digits (but for weights of both signs that add up to about 0); a row's last digits may then differ
+    from those of the row alone. Proved at (N, M, K) = (2, 3, 5) and (5, 2, 4) for this function, every position
+    of the largest logit, and for the way that large batches take.
 
     References
     ----------

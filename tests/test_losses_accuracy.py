@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from batches import dtypes
 
-from nnnotes.losses import infogain, infogain_losses, infogain_value_and_grad, label_smoothing_matrix
+from nnnotes.losses import infogain, infogain_losses, infogain_value_and_grad, label_smoothing_matrix, log_softmax
 from nnnotes.proof import oracle, ulp_error
 
 pytestmark = pytest.mark.usefixtures("way")
@@ -100,6 +100,20 @@ def test_few_gradients_are_subnormal(dtype):
     Z = (-np.log(tiny) / 3 * np.random.default_rng(0).normal(size=(200, 50))).astype(dtype)
     _, grad = single(Z, np.arange(200) % 50, np.eye(50, dtype=dtype))
     assert np.mean((grad != 0) & (abs(grad) < tiny)) < 0.005 < 0.1 < np.mean(grad == 0)
+
+
+@dtypes
+@pytest.mark.parametrize("normalization", ["valid", "none"])
+def test_only_classes_of_tiny_probability_count_as_impossible(dtype, normalization, way):
+    """The limit is 4 times the smallest normal number, after the division by the number of samples."""
+    rng, info = np.random.default_rng(0), np.finfo(dtype)
+    Z = rng.choice([-50, -3, 0, 2, 50], (500, 1)) + rng.normal(size=(500, 40))
+    Z[:, 20:] += np.log(info.tiny) + rng.uniform(0, 14, (500, 20))
+    Z = Z.astype(dtype)
+    _, grad = infogain_value_and_grad(Z, np.arange(500) % 40, np.eye(40), normalization=normalization)
+    share = np.exp(log_softmax(Z.astype(float)))[:, 20:] / (500 if normalization == "valid" else 1)
+    possible = share >= 4 * info.tiny
+    assert 0.2 < possible.mean() < 0.9 and grad[:, 20:][possible].all()
 
 
 @dtypes
