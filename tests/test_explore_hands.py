@@ -261,7 +261,7 @@ def test_every_control_belongs_to_a_named_group(open_page):
 def states(kind):
     """States all over the bounds, those of the presets among them."""
     if kind == "Saturation":
-        inputs, curves = (-32, -9.5, -1, 0, 2, 32), ((1, 1), (1.7159, 2 / 3), (1.2345, 1.2))
+        inputs, curves = (-32, -9.5, -4, -1, 0, 2, 9.5, 32), ((1, 1), (1.7159, 2 / 3), (0.5, 0.2), (1.2345, 1.2))
         parts = itertools.product(inputs, (-1.7159, -0.9, 1, 0.123), ("none", "slope", "factor"), curves)
         return [{"x": x, "target": t, "overlay": overlay, "a": a, "b": b} for x, t, overlay, (a, b) in parts]
     odd = [[0.1, 1.23, 4], [1.11] * 3, [0.01, 0.02, 0.03]]
