@@ -5,6 +5,7 @@ This file needs nothing but Python 3.11 or newer. The verbs stand first, what th
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -32,15 +33,17 @@ class Stop(Exception):
 
 
 def lab():
-    """Set up, execute a copy of every notebook, open JupyterLab on nbs/index.ipynb."""
+    """Set up, open JupyterLab on nbs/index.ipynb, and meanwhile execute a copy of every notebook."""
     setup()
-    run(PYTHON, "tools/notebooks.py", "try", check=False)
-    command = [*lab_command(ROOT), *([] if has_display() else ["--no-browser"])]
-    print("JupyterLab starts; press Ctrl-C twice to end it.", flush=True)
-    if os.name == "posix":
-        os.chdir(ROOT)
-        os.execve(command[0], command, environment())
-    return run(*command, check=False)
+    print("JupyterLab starts, and every notebook is tried meanwhile. Press Ctrl-C twice to end both.", flush=True)
+    server = subprocess.Popen([*lab_command(ROOT), *([] if has_display() else ["--no-browser"])], **in_project())
+    trial = subprocess.Popen([str(PYTHON), "tools/notebooks.py", "try"], start_new_session=True, **in_project())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C asks JupyterLab, which answers
+    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+    code = server.wait()
+    trial.terminate()
+    trial.wait()
+    return code
 
 
 def test(*arguments):
@@ -166,6 +169,7 @@ def lab_command(folder, start="nbs/index.ipynb"):
         "--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={folder}", f"--LabApp.default_url=/lab/tree/{start}",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None",
         "--LabApp.extension_manager=readonly", "--KernelManager.transport_encryption=auto",
+        "--ContentsManager.pre_save_hook=nbdev.clean.clean_jupyter",  # or a notebook that is only looked at changes
         *(["--allow-root"] if is_root() else []),
     ]  # fmt: skip
 
@@ -187,9 +191,14 @@ def environment():
     return {**inherited, **ENVIRONMENT, "PATH": path}
 
 
+def in_project():
+    """How processes are started: in the project's folder, with its environment."""
+    return {"cwd": ROOT, "env": environment()}
+
+
 def run(*command, check=True):
     """Run in the project's folder; stop with its exit code where it fails."""
-    process = subprocess.Popen([str(word) for word in command], cwd=ROOT, env=environment())
+    process = subprocess.Popen([str(word) for word in command], **in_project())
     try:
         code = process.wait()
     except KeyboardInterrupt:

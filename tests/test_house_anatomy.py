@@ -12,7 +12,7 @@ CELLS = {name: read(path).cells for name, path in NAMES.items()}
 CODE = {name: [cell for cell in cells if cell.cell_type == "code"] for name, cells in CELLS.items()}
 FIRST = {name: re.match(r"#\| default_exp (\S+)$", cells[0].source) for name, cells in CODE.items()}
 MODULES = {name: match[1] for name, match in FIRST.items() if match}
-CHAPTERS = [name for name in MODULES if re.match(r"(0[1-9]|[1-7]\d)_", name)]
+CHAPTERS = [name for name in MODULES if re.match(r"(0[1-9]|[1-7]\d|)_", name)]
 APPENDICES = [name for name in NAMES if name.startswith("appendix/")]
 LAST = ["What was shown", "Exercises", "Sources"]
 
@@ -59,11 +59,15 @@ def headings(name, level):
 
 
 def module(name):
-    """The module that a notebook exports: public and named like it, but for the notation and the appendices."""
+    """The module that a notebook exports: public and named like it, but for the notation and the appendices.
+
+    `_chapter` is the pattern of a chapter: it is held to all that is asked of one, but not exported.
+    """
     folder, _, stem = name.rpartition("/")
     if folder == "appendix":
         return f"_{stem}"
-    return {"00_notation": "_validation"}.get(name, name.replace("/", ".") if folder else re.sub(r"^\d\d_", "", stem))
+    named = {"00_notation": "_validation", "_chapter": "length"}
+    return named.get(name, name.replace("/", ".") if folder else re.sub(r"^\d\d_", "", stem))
 
 
 @exporting
@@ -154,4 +158,4 @@ def test_links_lead_somewhere(name):
 def test_every_module_has_a_notebook():
     stems = {path.relative_to(ROOT / "nnnotes").with_suffix("").as_posix().replace("/", ".") for path in
              (ROOT / "nnnotes").rglob("*.py") if path.name not in ("__init__.py", "_modidx.py")}  # fmt: skip
-    assert stems == set(MODULES.values())
+    assert stems == {exported for name, exported in MODULES.items() if name != "_chapter"}

@@ -1,8 +1,11 @@
 """JupyterLab as `make lab` opens it, in a real browser: pages render, the index runs, nothing leaves the machine."""
+import contextlib
+import shutil
+import time
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import PANEL, SHOTS, open_notebook, run_all
+from conftest import PANEL, ROOT, SHOTS, open_notebook, run_all, started_lab
 
 
 def test_lab_opens_on_the_index(lab, page):
@@ -33,3 +36,18 @@ def shoot(page, name):
     page.wait_for_timeout(2000)
     SHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SHOTS / f"{name}.png")
+
+
+def test_looking_at_a_notebook_and_saving_it_changes_nothing(tmp_path, browser):
+    """JupyterLab notes the kernel's name and version in all that it saves, and it saves by itself."""
+    shutil.copy(ROOT / "settings.ini", tmp_path)
+    with started_lab(tmp_path) as lab, contextlib.closing(browser.new_page()) as page:
+        for name in ("index", "explore/infogain"):
+            stored = tmp_path / f"nbs/{name}.ipynb"
+            before, looked = stored.read_bytes(), stored.stat().st_mtime_ns
+            open_notebook(page, lab, name)
+            page.keyboard.press("Control+s")
+            page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')")
+            while stored.stat().st_mtime_ns == looked:
+                time.sleep(0.1)
+            assert stored.read_bytes() == before

@@ -3,6 +3,7 @@ import configparser
 import re
 import subprocess
 import sys
+import time
 
 import nbformat
 import notebooks
@@ -113,3 +114,22 @@ def test_each_clone_has_workspaces_of_its_own(monkeypatch):
 
     monkeypatch.setenv("JUPYTERLAB_WORKSPACES_DIR", "somewhere")
     assert make.environment()["JUPYTERLAB_WORKSPACES_DIR"] == str(make.VENV / "workspaces")
+
+
+def test_lab_opens_at_once_and_what_runs_beside_it_ends_with_it(monkeypatch, tmp_path):
+    """Here JupyterLab is a process that waits until a notebook was tried, and the trial one that goes on."""
+    import make
+
+    server = "import pathlib, sys, time\nwhile not pathlib.Path('tried').exists(): time.sleep(0.01)\nsys.exit(3)"
+    trial = "import pathlib, time\nfor _ in range(6000): pathlib.Path('tried').write_text(''); time.sleep(0.01)"
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools/notebooks.py").write_text(trial)
+    monkeypatch.setattr(make, "setup", lambda: None)
+    monkeypatch.setattr(make, "ROOT", tmp_path)
+    monkeypatch.setattr(make, "lab_command", lambda folder: [sys.executable, "-c", server])
+    monkeypatch.setattr(make, "has_display", lambda: True)
+    monkeypatch.setattr(make.signal, "signal", lambda *_: None)
+    assert make.lab() == 3
+    (tmp_path / "tried").unlink()
+    time.sleep(0.5)
+    assert not (tmp_path / "tried").exists()

@@ -28,7 +28,7 @@ class NotebookFailed(Exception):
 def notebooks(names=()):
     """All notebooks of the project in reading order, or those whose path contains one of the names."""
     found = {path.relative_to(ROOT).as_posix(): path for path in (ROOT / "nbs").rglob("*.ipynb")}
-    visible = {name: path for name, path in sorted(found.items()) if not re.search(r"(^|/)[._]", name)}
+    visible = {name: path for name, path in sorted(found.items()) if not re.search(r"(^|/)(\.|_\w+/)", name)}
     chosen = [path for name, path in visible.items() if not names or any(part in name for part in names)]
     if not chosen:
         sys.exit(f"No notebook in nbs/ is called {' or '.join(names)}.")
@@ -133,19 +133,19 @@ def run_once(path):
 
 
 def each(action, paths):
-    """Do something with each notebook, with a line of progress; the number of those that failed."""
-    failed = 0
-    for path in paths:
-        print(f"{path.relative_to(ROOT).as_posix():36}", end=" ", flush=True)
-        start = time.perf_counter()
+    """Do something with each notebook, with a line of progress; what failed is said again at the end."""
+    failed = []
+    for count, path in enumerate(paths, 1):
+        name, start = path.relative_to(ROOT).as_posix(), time.perf_counter()
         try:
-            said = action(path)
+            said = action(path) or f"{time.perf_counter() - start:5.1f} s"
         except NotebookFailed as failure:
-            failed += 1
-            print(f"failed\n{failure}", flush=True)
-        else:
-            print(said or f"{time.perf_counter() - start:5.1f} s", flush=True)
-    return failed
+            failed.append(name)
+            said = f"failed\n{failure}"
+        print(f"[{count:2}/{len(paths)}] {name:36} {said}", flush=True)
+    if failed:
+        print(f"{len(failed)} of {len(paths)} notebooks failed, as said above: {', '.join(failed)}", flush=True)
+    return len(failed)
 
 
 def export():
@@ -166,7 +166,12 @@ def main(verb, *names):
     """Carry out one verb of the command line."""
     os.chdir(ROOT)
     if verb == "try":
-        return each(run_once, notebooks(names))
+        if hasattr(os, "nice"):
+            os.nice(10)  # JupyterLab runs beside it
+        failed = each(run_once, notebooks(names))
+        if not failed:
+            print("Every notebook ran from top to bottom.", flush=True)
+        return failed
     export()
     if verb == "refresh":
         failed = each(refresh, notebooks(names))
