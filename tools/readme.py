@@ -9,7 +9,6 @@ from nbconvert import MarkdownExporter
 INDEX, README, PICTURES = "nbs/index.ipynb", "README.md", "nbs/images/index_{index}{extension}"
 NOTE = "<!-- Written from nbs/index.ipynb by `python make.py refresh index`: edit the notebook. -->\n"
 HIDDEN = re.compile(r"^#\|\s*(hide|default_exp)\b", re.M)
-SILENT = re.compile(r"^#\|\s*echo:\s*false", re.M)  # only what the cell shows
 LINK = re.compile(r"(\]\()(?!\w+:|[#/])([^)\s]+)")  # ](target of a Markdown link, unless absolute
 
 
@@ -24,7 +23,8 @@ def readme_files(root):
     notebook.cells = [cell for cell in notebook.cells if not (cell.cell_type == "code" and HIDDEN.search(cell.source))]
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.metadata["transient"] = {"remove_source": bool(SILENT.search(cell.source))}
+            folded = cell.metadata.get("jupyter", {}).get("source_hidden", False)
+            cell.metadata["transient"] = {"remove_source": folded}
             cell.source = re.sub(r"^#\|.*\n?", "", cell.source, flags=re.M)
     notebook.metadata["language_info"] = {"name": "python"}  # for the fences; `nbdev_clean` drops it
     text, resources = MarkdownExporter().from_notebook_node(notebook)
