@@ -17,6 +17,7 @@ import numpy as np
 from .._validation import expected, missing_extra
 from .call import Call, admits, exact_value, point_text, smallest, unchanged
 from .path import Steps, parting, record
+from .report import ProofError, table
 
 try:
     import sympy as sp
@@ -24,7 +25,6 @@ try:
     from nnnotes.engine.referee import Referee
     from nnnotes.engine.trace import (
         LONGEST_DENOMINATOR,
-        PRECISION,
         Decision,
         Leak,
         Trace,
@@ -39,48 +39,11 @@ except ImportError as error:
     raise missing_extra(error, "nnnotes.engine.checks") from error
 
 # %% auto #0
-__all__ = ['CHOOSE_FIRST', 'FEW', 'SIGNS', 'KINDS', 'MARGIN', 'FACTORS', 'table', 'ProofError', 'shown', 'explained', 'called',
-           'Run', 'traced', 'with_constants', 'hides_nothing', 'unclear', 'branch_text', 'declared', 'assumed_text',
-           'conditions', 'constants_in', 'typed', 'check_constants', 'Pair', 'objects', 'paired', 'expressions',
-           'with_formula', 'difference', 'branch', 'differing', 'counterexample', 'is_rounded', 'decide', 'ask_referee',
-           'on_floats', 'as_float', 'rounding', 'check_values', 'another']
-
-# %% ../../nbs/engine/checks.ipynb #2dd640f2
-def table(title: str, rows: dict[str, str]) -> str:
-    """A title, and below it a line for each row: its name, then its text."""
-    width = max(map(len, rows), default=0) + 4
-    lines = [title]
-    for name, text in rows.items():
-        first, *more = text.splitlines() or [""]
-        lines += [f"    {name:{width}}{first}", *(" " * (width + 4) + line for line in more)]
-    return "\n".join(lines)
-
-# %% ../../nbs/engine/checks.ipynb #b040f873
-class ProofError(Exception):
-    """A proof failed.
-
-    Parameters
-    ----------
-    reason : str
-        What is wrong, in one sentence.
-    rows : dict
-        The evidence: the point, both sides, the difference, the branch that was taken.
-
-    Examples
-    --------
-    >>> print(ProofError("f is not the formula", {"at": "x = 1"}))
-    f is not the formula
-        at    x = 1
-    """
-
-    def __init__(self, reason: str, rows: dict[str, str]) -> None:
-        super().__init__(reason, rows)
-        self.reason, self.rows = reason, rows
-
-    def __str__(self) -> str:
-        return table(self.reason, self.rows)
-
-    __repr__ = __str__
+__all__ = ['CHOOSE_FIRST', 'FEW', 'SIGNS', 'KINDS', 'MARGIN', 'FACTORS', 'shown', 'explained', 'called', 'Run', 'traced',
+           'with_constants', 'hides_nothing', 'unclear', 'branch_text', 'declared', 'assumed_text', 'conditions',
+           'constants_in', 'typed', 'check_constants', 'Pair', 'objects', 'paired', 'expressions', 'with_formula',
+           'difference', 'branch', 'differing', 'counterexample', 'is_rounded', 'decide', 'ask_referee', 'on_floats',
+           'as_float', 'rounding', 'check_values', 'another', 'check_floats']
 
 # %% ../../nbs/engine/checks.ipynb #b00c1cb6
 def shown(number: Any) -> str:
@@ -152,9 +115,9 @@ class Run:
         return [text for text in dict.fromkeys(shown) if text not in known]
 
 # %% ../../nbs/engine/checks.ipynb #9646607b
-def traced(call: Call, values: dict, engine: Any = None, precision: int = PRECISION) -> Run:
+def traced(call: Call, values: dict, engine: Any = None, precision: int | None = None) -> Run:
     """Run the call on traced numbers with these values; a leak counts even if the function caught it."""
-    trace = Trace(engine, precision)
+    trace = Trace(engine) if precision is None else Trace(engine, precision)
     numbers = {symbol: trace.input(symbol.name, value) for symbol, value in values.items()}
     with exact_numpy():
         result, path = called(call, numbers)
@@ -489,3 +452,15 @@ def another(run: Run) -> Iterator[Run]:
         if all(admits(*item) for item in values.items()) and all(map(np.isfinite, numbers)):
             yield other
             return
+
+# %% ../../nbs/engine/checks.ipynb #c01b0011
+def check_floats(run: Run, dtypes: Iterable[type]) -> None:
+    """A `ProofError` unless path and values agree in floats, at the point and at another one on the same branch."""
+
+    def check(place: Run) -> None:
+        for dtype in dtypes:
+            check_values(place, on_floats(place, dtype), dtype)
+
+    check(run)
+    for place in another(run):
+        check(place)

@@ -266,8 +266,11 @@ def _show(field: _State, a: Element) -> str:
     a = _current(field, a)
     if len(a.numerator) + len(a.denominator) > LONGEST_TEXT // 3:
         return "…"
-    above, below = (re.sub(r"g(\d+)", lambda match: _name(field, match[1]), str(p)) for p in a[:2])
-    text = above if below == "1" else f"({above})/({below})"
+    above, below = map(str, a[:2])
+    if below != "1":
+        above = f"({above})" if " " in above else above
+        above += f"/({below})" if re.search("[ *]", below) else f"/{below}"
+    text = re.sub(r"g(\d+)", lambda match: _name(field, match[1]), above)
     return text if len(text) <= LONGEST_TEXT else "…"
 
 # %% ../../nbs/engine/field.ipynb #dc285613

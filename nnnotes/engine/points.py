@@ -15,17 +15,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._validation import expected, missing_extra
+from .._validation import expected, missing_extra, one_of
 from .trace import Undecided
 
 try:
     import flint
     from flint import arb
+
+    from nnnotes.engine.field import WORK, Field
 except ImportError as error:
     raise missing_extra(error, "nnnotes.engine.points") from error
 
 # %% auto #0
-__all__ = ['ROOTS', 'Size', 'Samples', 'Element', 'Generator', 'Points']
+__all__ = ['ROOTS', 'EXACT_WORK', 'LEAST_BITS', 'Size', 'Samples', 'Element', 'Generator', 'Points', 'exact_or_points',
+           'certainty_of']
 
 # %% ../../nbs/engine/points.ipynb #a816c976
 @dataclass(frozen=True, slots=True)
@@ -445,3 +448,29 @@ class Points(_State):
     def certainty(self) -> str:
         """The bound for all answers so far, as a report gives it."""
         return "exact" if self.doubt == -math.inf else f"up to probability 2^-{math.floor(-self.doubt)}"
+
+# %% ../../nbs/engine/points.ipynb #d08313f1
+EXACT_WORK = 200_000
+LEAST_BITS = 64
+
+
+def exact_or_points(attempt: Callable[[Any], Any], engine: str | None, seed: str) -> Any:
+    """What the attempt returns with the exact engine, or at random points where the exact engine runs out of work."""
+    if engine is not None:
+        one_of("engine", engine, ("exact", "points"))
+    field, points = Field(WORK if engine == "exact" else EXACT_WORK), Points(seed)
+    try:
+        if engine != "points":
+            return attempt(field)
+    except Undecided:
+        if engine == "exact" or field.work >= 0:
+            raise
+    run = attempt(points)
+    if points.doubt > -LEAST_BITS:
+        raise Undecided(f"random points agree, but only {points.certainty()}: take a smaller size")
+    return run
+
+# %% ../../nbs/engine/points.ipynb #43bcc858
+def certainty_of(engine: Any) -> str:
+    """How certain an engine's answers are: "exact", or what it says about itself."""
+    return engine.certainty() if hasattr(engine, "certainty") else "exact"
