@@ -272,7 +272,7 @@ def refute(function: Callable, formula: Any, *args: Any, **kwargs: Any) -> Proof
     >>> import sympy as sp
     >>> x = sp.Symbol("x", real=True)
     >>> refute(lambda x: x * x, x**3, x)
-    <lambda> is not the formula: result differs. At x = -1: 1 where the formula has -1
+    Refuted: <lambda> is not the formula. At x = -1: 1 where the formula has -1
     """
     try:
         report = prove(function, formula, *args, **kwargs)
@@ -439,6 +439,7 @@ def ulp_error(
     true = result_arrays(run_until_right(function, tuple(args), kwargs, _JUDGING_BITS)[0])
     errors = compare_results(got, true, scale, kind)
     worst = int(errors.argmax())
-    ours, theirs = (checks.as_float(np.concatenate([part.ravel() for part in side])[worst]) for side in (got, true))
+    flat = [np.concatenate([part.ravel() for part in side]) for side in (got, true)]
+    ours, theirs = (checks.as_float(side[worst]) for side in flat)
     where = tuple(map(int, np.unravel_index(worst, errors.shape)))
     return UlpError(float(errors[where]), where, ours, theirs, errors, kind.__name__)

@@ -68,7 +68,7 @@ class ProofError(Exception):
     --------
     >>> error = ProofError("f is not the formula", {"at": "x = 1", "f": "2", "formula": "3"})
     >>> error
-    f is not the formula. At x = 1: 2 where the formula has 3
+    Refuted: f is not the formula. At x = 1: 2 where the formula has 3
     >>> print(error)
     f is not the formula
         at         x = 1
@@ -83,14 +83,17 @@ class ProofError(Exception):
     def __str__(self) -> str:
         return table(self.reason, self.rows)
 
-    def __repr__(self) -> str:
-        if "after" in self.rows:
-            return f"{self.reason}, after {self.rows['after']}"
+    def _verdict(self) -> tuple[str, str]:
+        """Refuted, where two numbers differ, or only not proved; and why."""
         sides = [name for name in self.rows if name not in NO_SIDES]
         if len(sides) < 2 or "at" not in self.rows:
-            return self.reason
+            return "Not proved", ", after ".join([self.reason, *filter(None, [self.rows.get("after")])])
         reason, at = self.reason.removesuffix(": result differs"), first_parts(self.rows["at"].splitlines(), ", ")
-        return f"{reason}. At {at}: {self.rows[sides[0]]} where the {sides[1]} has {self.rows[sides[1]]}"
+        return "Refuted", f"{reason}. At {at}: {self.rows[sides[0]]} where the {sides[1]} has {self.rows[sides[1]]}"
+
+    def __repr__(self) -> str:
+        return ": ".join(self._verdict())
 
     def _repr_html_(self) -> str:
-        return details_html(html.escape(repr(self)), self.rows)
+        verdict, why = self._verdict()
+        return details_html(f"<b>{verdict}</b>: {html.escape(why)}", self.rows)
