@@ -231,9 +231,9 @@ def prove(
     sizes = {name: entries.shape for name, entries in call.groups.items()}
 
     def attempt(engine: Any) -> checks.Run:
-        run = checks.traced(call, values, engine)
+        run = checks.run_traced(call, values, engine)
         checks.check_constants(run, thresholds)
-        checks.decide(run, checks.with_formula(run, formula))
+        checks.decide(run, checks.pair_with_formula(run, formula))
         checks.check_constants(run, thresholds, of_formula=True)
         return run
 

@@ -785,7 +785,7 @@ def test_truth_is_no_number(function):
 def test_truth_in_floats_is_no_number():
     ones = {4: np.isfinite, 8: lambda v: [1, 1, 1]}
     call = Call(lambda v: ones[v.dtype.itemsize](v), (V,), {})
-    run = checks.traced(call, choose_point(call))
+    run = checks.run_traced(call, choose_point(call))
     with pytest.raises(ProofError, match="result\\[0\\] differs"):
         checks.check_values(run, call.function(np.ones(3, np.float32)), np.float32)
 

@@ -116,11 +116,11 @@ def _common(field: _State, a: fmpz_mpoly, b: fmpz_mpoly) -> fmpz_mpoly:
     return a.gcd(b)
 
 # %% ../../nbs/engine/field.ipynb #8288a5a1
-def _raised(field: _State, a: fmpz_mpoly, exponent: int) -> fmpz_mpoly:
+def _raise_to(field: _State, a: fmpz_mpoly, exponent: int) -> fmpz_mpoly:
     """A power by repeated squaring."""
     if exponent == 0:
         return _integer(field, 1)
-    half = _raised(field, a, exponent // 2)
+    half = _raise_to(field, a, exponent // 2)
     square = _times(field, half, half)
     return _times(field, square, a) if exponent % 2 else square
 
@@ -134,7 +134,7 @@ def _without_squares(field: _State, polynomial: fmpz_mpoly, root: int) -> fmpz_m
     return polynomial
 
 # %% ../../nbs/engine/field.ipynb #36fbe271
-def _reduced(field: _State, numerator: fmpz_mpoly, denominator: fmpz_mpoly) -> Element:
+def _reduce_fraction(field: _State, numerator: fmpz_mpoly, denominator: fmpz_mpoly) -> Element:
     """The fraction in lowest terms, with a positive leading coefficient below."""
     for root in reversed(field.roots):
         numerator = _without_squares(field, numerator, root)
@@ -158,7 +158,7 @@ def _by_power(polynomial: fmpz_mpoly, variable: fmpz_mpoly) -> list[fmpz_mpoly]:
     return coefficients
 
 # %% ../../nbs/engine/field.ipynb #2f020095
-def _substituted(field: _State, polynomial: fmpz_mpoly, index: int, p: fmpz_mpoly, q: fmpz_mpoly) -> fmpz_mpoly:
+def _substitute(field: _State, polynomial: fmpz_mpoly, index: int, p: fmpz_mpoly, q: fmpz_mpoly) -> fmpz_mpoly:
     """The polynomial at g = p/q, times the power of q that clears the denominator."""
     result, scale = _integer(field, 0), _integer(field, 1)
     for coefficient in reversed(_by_power(polynomial, field.context.gen(index))):
@@ -167,17 +167,17 @@ def _substituted(field: _State, polynomial: fmpz_mpoly, index: int, p: fmpz_mpol
     return result
 
 # %% ../../nbs/engine/field.ipynb #8bd7c0de
-def _replaced(field: _State, numerator: fmpz_mpoly, denominator: fmpz_mpoly, index: int) -> tuple:
+def _replace_generator(field: _State, numerator: fmpz_mpoly, denominator: fmpz_mpoly, index: int) -> tuple:
     """A fraction with a retired generator replaced."""
     above, below = numerator.degrees()[index], denominator.degrees()[index]
     if above == below == 0:
         return numerator, denominator
     replacement = field.generators[index].replacement
     p, q = _project(field, replacement.numerator), _project(field, replacement.denominator)
-    numerator = _substituted(field, numerator, index, p, q)
-    denominator = _substituted(field, denominator, index, p, q)
-    numerator = _times(field, numerator, _raised(field, q, max(0, below - above)))
-    return numerator, _times(field, denominator, _raised(field, q, max(0, above - below)))
+    numerator = _substitute(field, numerator, index, p, q)
+    denominator = _substitute(field, denominator, index, p, q)
+    numerator = _times(field, numerator, _raise_to(field, q, max(0, below - above)))
+    return numerator, _times(field, denominator, _raise_to(field, q, max(0, above - below)))
 
 # %% ../../nbs/engine/field.ipynb #dacbb195
 def _current(field: _State, a: Element) -> Element:
@@ -187,8 +187,8 @@ def _current(field: _State, a: Element) -> Element:
     numerator, denominator = _project(field, a.numerator), _project(field, a.denominator)
     for index, version in field.retired.items():
         if version > a.version:
-            numerator, denominator = _replaced(field, numerator, denominator, index)
-    return _reduced(field, numerator, denominator)
+            numerator, denominator = _replace_generator(field, numerator, denominator, index)
+    return _reduce_fraction(field, numerator, denominator)
 
 # %% ../../nbs/engine/field.ipynb #4a126bd6
 def _constant(field: _State, value: Fraction | int) -> Element:
@@ -198,11 +198,11 @@ def _constant(field: _State, value: Fraction | int) -> Element:
 def _add(field: _State, a: Element, b: Element) -> Element:
     a, b = _current(field, a), _current(field, b)
     if a.denominator == b.denominator:
-        return _reduced(field, a.numerator + b.numerator, a.denominator)
+        return _reduce_fraction(field, a.numerator + b.numerator, a.denominator)
     common = _common(field, a.denominator, b.denominator)
     p, q = a.denominator / common, b.denominator / common
     total = _times(field, a.numerator, q) + _times(field, b.numerator, p)
-    return _reduced(field, total, _times(field, a.denominator, q))
+    return _reduce_fraction(field, total, _times(field, a.denominator, q))
 
 # %% ../../nbs/engine/field.ipynb #6e1c7e70
 def _sub(field: _State, a: Element, b: Element) -> Element:
@@ -212,7 +212,7 @@ def _sub(field: _State, a: Element, b: Element) -> Element:
 def _mul(field: _State, a: Element, b: Element) -> Element:
     a, b = _current(field, a), _current(field, b)
     numerator, denominator = _times(field, a.numerator, b.numerator), _times(field, a.denominator, b.denominator)
-    return _reduced(field, numerator, denominator)
+    return _reduce_fraction(field, numerator, denominator)
 
 # %% ../../nbs/engine/field.ipynb #1f3bb0ed
 def _is_zero(field: _State, a: Element) -> bool:
@@ -224,7 +224,7 @@ def _quotient(field: _State, a: Element, b: Element) -> Element:
     a, b = _current(field, a), _current(field, b)
     if _is_zero(field, b):
         raise ZeroDivisionError("division by zero, identically")
-    return _reduced(field, _times(field, a.numerator, b.denominator), _times(field, a.denominator, b.numerator))
+    return _reduce_fraction(field, _times(field, a.numerator, b.denominator), _times(field, a.denominator, b.numerator))
 
 # %% ../../nbs/engine/field.ipynb #40739ede
 def _power(field: _State, a: Element, exponent: int) -> Element:
@@ -232,7 +232,8 @@ def _power(field: _State, a: Element, exponent: int) -> Element:
     if exponent < 0:
         return _power(field, _quotient(field, _constant(field, 1), a), -exponent)
     a = _current(field, a)
-    return _reduced(field, _raised(field, a.numerator, exponent), _raised(field, a.denominator, exponent))
+    above, below = (_raise_to(field, part, exponent) for part in a[:2])
+    return _reduce_fraction(field, above, below)
 
 # %% ../../nbs/engine/field.ipynb #4140a423
 SLOW = 20

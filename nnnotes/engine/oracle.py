@@ -15,7 +15,9 @@ import numpy as np
 from .._validation import expected, missing_extra
 
 try:
-    from nnnotes.engine.call import mapped, name_of, rebuilt, unchanged
+    from flint import arb
+
+    from nnnotes.engine.call import map_entries, name_of, rebuild, unchanged
     from nnnotes.engine.checks import is_rounded
     from nnnotes.engine.field import Field
     from nnnotes.engine.points import EXACT_WORK
@@ -38,12 +40,12 @@ def change_floats(change: Callable[[Any], Any], argument: Any) -> Any:
         is_float = number and np.asarray(part).dtype.kind == "f"
         return change(part) if is_float else part.copy() if isinstance(part, np.ndarray) else part
 
-    return rebuilt(changed, argument)
+    return rebuild(changed, argument)
 
 # %% ../../nbs/engine/oracle.ipynb #002856e3
 def call_without_writes(function: Callable, args: list, kwargs: dict) -> Any:
     """What the function returns; a `ProofError` if it writes to its arguments."""
-    kept = mapped(lambda part: part, [args, kwargs])
+    kept = map_entries(lambda part: part, [args, kwargs])
     result = stand_in(function)(*args, **kwargs)
     if not unchanged([args, kwargs], kept):
         raise ProofError(f"{name_of(function)} writes to its arguments", {})
@@ -115,7 +117,7 @@ def agreement(one: Any, other: Any, bits: int) -> int:
     apart = abs(left - right)
     if apart.is_zero() or apart < abs(left) / 2**bits:
         return 2
-    return int(apart < type(apart)(2) ** -1300)
+    return int(apart < arb(2) ** -1300)
 
 # %% ../../nbs/engine/oracle.ipynb #3ad1c103
 def try_all_answers(
@@ -145,7 +147,7 @@ def without_formulas(result: Any) -> Any:
         is_array = isinstance(part, np.ndarray) and part.dtype == object
         return np.asarray(np.frompyfunc(number, 1, 1)(part), object) if is_array else number(part)
 
-    return rebuilt(change, result)
+    return rebuild(change, result)
 
 # %% ../../nbs/engine/oracle.ipynb #3ad1c0f6
 def run_until_right(function: Callable, args: tuple, kwargs: dict, bits: int) -> tuple[Any, bool]:

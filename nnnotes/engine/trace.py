@@ -705,21 +705,21 @@ SELECTING = ("where", "maximum", "minimum", "fmax", "fmin", "clip", "sign", "sel
 FILLING = ("zeros_like", "ones_like", "full_like", "array", "concatenate", "stack", "hstack", "vstack", "append")
 
 # %% ../../nbs/engine/trace.ipynb #3ad1c10b
-def _lifted(trace: Trace, entry: Any) -> Any:
+def _lift_entry(trace: Trace, entry: Any) -> Any:
     """A plain number as a constant of the trace; infinities only where there is no engine."""
     plain = isinstance(entry, Real) and (trace.engine is None or math.isfinite(entry))
     return trace.constant(entry) if plain else entry
 
 # %% ../../nbs/engine/trace.ipynb #3ad1c10c
-def _with_constants(real: Any) -> Callable[..., Any]:
+def _lift_constants(real: Any) -> Callable[..., Any]:
     """What answers in the place of a routine whose result may hold plain numbers: the same, and they are lifted."""
 
     def answer(trace: Trace, *arguments: Any, **options: Any) -> Any:
         result = real(*arguments, **options)
         if not isinstance(result, np.ndarray):
-            return _lifted(trace, result)
+            return _lift_entry(trace, result)
         for index in np.ndindex(result.shape if result.dtype == object else 0):
-            result[index] = _lifted(trace, result[index])
+            result[index] = _lift_entry(trace, result[index])
         return result
 
     return answer
@@ -820,9 +820,9 @@ def _patches() -> Iterator[tuple[Any, str, Callable[..., Any]]]:
     for name in (*QUESTIONS, *TRUTHS, *ELEMENTWISE, *METHODS):
         yield np, name, _exact_elementwise(name, getattr(np, name))
     for name in (*SELECTING, *FILLING):
-        yield np, name, _with_constants(getattr(np, name))
+        yield np, name, _lift_constants(getattr(np, name))
     for name in ("maximum", "minimum", "clip"):  # where the methods of arrays look
-        yield umath, name, _with_constants(getattr(umath, name))
+        yield umath, name, _lift_constants(getattr(umath, name))
     for name, exact in (("solve", _solve), ("inv", _inv), ("pinv", _pinv), ("lstsq", _lstsq)):
         yield np.linalg, name, exact
 
