@@ -28,7 +28,7 @@ __all__ = ['SIMPLEST', 'rebuild', 'map_entries', 'clean_argument', 'shared_name'
 
 # %% ../../nbs/engine/call.ipynb #768527f6
 def rebuild(change: Callable[[Any], Any], argument: Any) -> Any:
-    """The argument with `change` applied to every part that is no dictionary, list or tuple."""
+    """The argument with `change` applied to every part of it that is not a dictionary, list or tuple."""
     if isinstance(argument, dict):
         return {key: rebuild(change, value) for key, value in argument.items()}
     if isinstance(argument, (list, tuple)):
@@ -38,7 +38,7 @@ def rebuild(change: Callable[[Any], Any], argument: Any) -> Any:
 
 # %% ../../nbs/engine/call.ipynb #925f4348
 def map_entries(change: Callable[[Any], Any], argument: Any, dtype: Any = object) -> Any:
-    """The argument rebuilt with `change` applied to what it holds; arrays with symbols in them get `dtype`."""
+    """The argument with `change` applied to its parts and entries of arrays; arrays of symbols get `dtype`."""
 
     def changed(part: Any) -> Any:
         if not isinstance(part, np.ndarray):
@@ -54,7 +54,7 @@ def map_entries(change: Callable[[Any], Any], argument: Any, dtype: Any = object
 
 # %% ../../nbs/engine/call.ipynb #cda96013
 def clean_argument(name: str, argument: Any) -> Any:
-    """The argument with Python's exact numbers for SymPy's; anything between number and symbol is refused."""
+    """The argument with Python's exact numbers in place of SymPy's; an expression in it is an error."""
 
     def change(entry: Any) -> Any:
         if isinstance(entry, sp.Rational):
@@ -132,7 +132,7 @@ def generic_value(symbol: sp.Symbol, rng: np.random.Generator) -> Fraction:
 
 # %% ../../nbs/engine/call.ipynb #8031e3c6
 def name_of(function: Callable) -> str:
-    """What a function is called in reports: its name, after the class of a method."""
+    """What a function is called in reports: its name, and for a method its class before it."""
     while isinstance(function, functools.partial):
         function = function.func
     name: str = getattr(function, "__qualname__", "") or getattr(function, "__name__", type(function).__name__)
@@ -212,7 +212,7 @@ def place_values(call: Call, name: str, given: np.ndarray) -> dict[sp.Symbol, Fr
 
 # %% ../../nbs/engine/call.ipynb #f7b37942
 def choose_point(call: Call, point: Mapping | None = None, seed: int = 0) -> dict[sp.Symbol, Fraction]:
-    """An exact value for every symbol: from the point where it names one, else drawn."""
+    """An exact value for every symbol: from the point if it gives one, otherwise drawn at random."""
     if point is not None and not isinstance(point, Mapping):
         raise TypeError(f"point: expected a dictionary of values by name, got {type(point).__name__}")
     rng = np.random.default_rng(abs(as_integer("seed", seed)))
@@ -267,7 +267,7 @@ def smallest_point(values: dict, fails: Callable[[dict], bool], tries: int = 400
 
 # %% ../../nbs/engine/call.ipynb #4564667f
 def point_text(call: Call, values: Mapping[sp.Symbol, Fraction]) -> str:
-    """The point in a line for each group: `x = [0, 1/2]`."""
+    """The point, one line for each group: `x = [0, 1/2]`."""
 
     def show(entry: Any) -> str:
         if isinstance(entry, list):

@@ -63,7 +63,7 @@ CHOOSE_FIRST = "np.where computes both of its branches: let it choose the argume
 
 
 def explain_error(error: BaseException, name: str) -> BaseException:
-    """The error of a function on traced numbers, in words that tell what to write instead where that is known."""
+    """The error of a function on traced numbers; where we know what to write instead, it says so."""
     unknown = re.search(r"ufunc '(\w+)' not supported|no callable (\w+) method", str(error))
     if type(error) is TypeError and unknown:
         routine = unknown[1] or unknown[2]
@@ -139,7 +139,7 @@ MOST_SHOWN = 3
 
 
 def hides_nothing(decision: Decision) -> bool:
-    """Whether the decision's constant is all that a comparison can hide; without an engine nobody asks."""
+    """Whether no other constant can hide in a comparison; without an engine the question does not arise."""
     engine = decision.left.trace.engine
     try:
         return engine is None or engine.is_plain(engine.sub(decision.left.element, decision.right.element))
@@ -148,7 +148,7 @@ def hides_nothing(decision: Decision) -> bool:
 
 # %% ../../nbs/engine/checks.ipynb #3ad1c0f2
 def unclear_comparisons(decisions: Iterable[Decision]) -> list[str]:
-    """The comparisons in which a constant may hide: the first of those alike but for indices, and how many are long."""
+    """The comparisons in which a constant may hide: one of those that differ in indices only, and how many are long."""
     kinds: dict[str, str] = {}
     long = 0
     for decision in decisions:
@@ -164,7 +164,7 @@ def unclear_comparisons(decisions: Iterable[Decision]) -> list[str]:
 
 # %% ../../nbs/engine/checks.ipynb #3ad1c105
 def branch_text(decisions: Iterable[Decision]) -> str:
-    """The comparisons where they are few and short, otherwise their number and constants; empty without any."""
+    """The comparisons if they are few and short, otherwise their number and constants; empty if there are none."""
     made = [decision for decision in decisions if decision.by != "assumed"]
     conditions = list(dict.fromkeys(map(str, made)))
     sides = (side for decision in made for side in (decision.left, decision.right))
@@ -193,7 +193,7 @@ def declared_facts(call: Call) -> list[str]:
 
 # %% ../../nbs/engine/checks.ipynb #f2818a17
 def assumed_text(run: Run) -> str:
-    """What the symbols are declared to be, and the signs on which the engine relied; empty where there are none."""
+    """What the symbols are declared to be, and the signs on which the engine relied; empty if there are none."""
     negative = {f"-{symbol}": f"{symbol} < 0" for symbol in run.call.symbols}
     short = [negative.get(text, f"{text} > 0") for text in run.assumed if "…" not in text][: 2 * MOST_SHOWN]
     others = len(run.assumed) - len(short)
@@ -201,7 +201,7 @@ def assumed_text(run: Run) -> str:
 
 # %% ../../nbs/engine/checks.ipynb #0dc2c7b5
 def conditions(run: Run) -> dict[str, str]:
-    """The rows of a report that tell on which conditions it rests."""
+    """The rows of a report that say on which conditions the proof rests."""
     code, formula = branch_text(run.decisions), branch_text(run.of_formula)
     rows = {"branch": code or ("none in the code" if formula else "no comparisons")}
     more = {"formula's branch": formula, "assumed": assumed_text(run)}
@@ -223,7 +223,7 @@ def constants_in(thresholds: Any) -> set[Fraction]:
 
 # %% ../../nbs/engine/checks.ipynb #3ad1c108
 def constant_text(constant: Fraction) -> str:
-    """The constant as one types it."""
+    """The constant as one would type it."""
     if constant.denominator == 1:
         return str(constant)
     return repr(float(constant)) if Fraction(float(constant)) == constant else repr(constant)
@@ -323,13 +323,13 @@ def find_difference(call: Call, values: dict, pair: Pair, engine: Any = None) ->
 
 # %% ../../nbs/engine/checks.ipynb #6cd289af
 def branch_of(run: Run) -> tuple[list, list[str]]:
-    """What two runs have in common if they are on one branch: comparisons and outcomes, and the engine's signs."""
+    """What is the same for two runs on one branch: comparisons and outcomes, and the signs the engine relied on."""
     decided = [(decision.relation, decision.outcome, decision.constant) for decision in run.trace.decisions]
     return decided, list(map(str, getattr(run.trace.engine, "assumptions", ())))
 
 # %% ../../nbs/engine/checks.ipynb #af492c84
 def difference_on_branch(run: Run, pair: Pair) -> Callable[[dict], tuple[Run, Traced, Traced] | None]:
-    """What `difference` says at other values, as long as they are on the branch of the run."""
+    """A function that finds the difference at other values, as long as they are on the branch of the run."""
     engine = type(run.trace.engine) if run.assumed else lambda: None
     start = find_difference(run.call, run.values, pair, engine())
 
@@ -352,7 +352,7 @@ def counterexample(run: Run, pair: Pair) -> ProofError:
 
 # %% ../../nbs/engine/checks.ipynb #3ad1c0f4
 def is_rounded(number: Any) -> bool:
-    """Whether it is a plain float that no one would call an exact constant."""
+    """Whether it is a plain float that is no short binary fraction, so that it must have been rounded."""
     if not isinstance(number, (float, np.floating)):
         return False
     return not np.isfinite(number) or Fraction(float(number)).denominator > LONGEST_DENOMINATOR
@@ -376,7 +376,7 @@ def decide(run: Run, pairs: list[Pair]) -> None:
 
 # %% ../../nbs/engine/checks.ipynb #02ed5569
 def ask_referee(call: Call, values: dict, formula: Any) -> None:
-    """Prove it once more, with SymPy deciding."""
+    """Prove it once more, and let SymPy decide."""
     run = run_traced(call, values, Referee())
     pairs = pair_with_formula(run, formula)
     decide(run, pairs)
@@ -415,7 +415,7 @@ def rounding_radii(run: Run, dtype: type) -> list[float]:
         numbers = [pair.got for pair in pair_numbers(rough.result, run.result, as_objects, "the proof")]
         radii = [float(number.number.rad()) if isinstance(number, Traced) else 0.0 for number in numbers]
         return [radius * 2.0 ** (precision - bits) for radius in radii]
-    raise Undecided(f"how much {run.call.name} may round in {dtype.__name__} cannot be told")
+    raise Undecided(f"there is no bound for the rounding of {run.call.name} in {dtype.__name__}")
 
 # %% ../../nbs/engine/checks.ipynb #701ffd38
 MARGIN = 8

@@ -57,7 +57,7 @@ def _context(size: int) -> Any:
 
 # %% ../../nbs/engine/field.ipynb #d8bd09d5
 class _State:
-    """The generators of a field, and what it may still spend."""
+    """The generators of a field, and how much work it may still do."""
 
     def __init__(self, work: int = WORK) -> None:
         self.work, self.version, self.context = work, 0, _context(8)
@@ -87,14 +87,14 @@ def _polynomial(field: _State, polynomial: fmpz_mpoly) -> Element:
 
 # %% ../../nbs/engine/field.ipynb #c4292951
 def _variable(field: _State, index: int) -> Element:
-    """A generator as an element, or what it gave way to."""
+    """A generator as an element, or what has replaced it."""
     if field.generators[index].replacement is None:
         return _polynomial(field, field.context.gen(index))
     return _current(field, Element(field.context.gen(index), _integer(field, 1), -1))
 
 # %% ../../nbs/engine/field.ipynb #1b82e2aa
 def _project(field: _State, polynomial: fmpz_mpoly) -> fmpz_mpoly:
-    """The same polynomial among the variables of now."""
+    """The same polynomial with as many variables as there are now."""
     return polynomial if polynomial.context() is field.context else polynomial.project_to_context(field.context)
 
 # %% ../../nbs/engine/field.ipynb #321e7b53
@@ -181,7 +181,7 @@ def _replace_generator(field: _State, numerator: fmpz_mpoly, denominator: fmpz_m
 
 # %% ../../nbs/engine/field.ipynb #dacbb195
 def _current(field: _State, a: Element) -> Element:
-    """The element in the generators of now."""
+    """The element, written in the current generators."""
     if a.version == field.version:
         return a
     numerator, denominator = _project(field, a.numerator), _project(field, a.denominator)
@@ -363,7 +363,7 @@ def _combination(field: _State, u: Element) -> dict[int, Fraction] | None:
 
 # %% ../../nbs/engine/field.ipynb #c26d9fbe
 def _refine(field: _State, index: int, parts: int) -> None:
-    """exp u gives way to exp u/n, or tanh u/2 to tanh u/2n."""
+    """Replace exp u by exp u/n, or tanh u/2 by tanh u/2n."""
     kind, u = field.generators[index].kind, _exponent(field, index)
     t = _variable(field, _new_exponential(field, kind, _quotient(field, u, _constant(field, parts))))
     replacement = _power(field, t, parts)
@@ -375,7 +375,7 @@ def _refine(field: _State, index: int, parts: int) -> None:
 
 # %% ../../nbs/engine/field.ipynb #5b7c65fd
 def _prefer_tanh(field: _State, index: int) -> None:
-    """exp u gives way to tanh u/2."""
+    """Replace exp u by tanh u/2."""
     _retire(field, index, _exponential(field, _new_exponential(field, "tanh", _exponent(field, index))))
 
 # %% ../../nbs/engine/field.ipynb #e42d7a80
@@ -434,7 +434,7 @@ def _known_power(field: _State, index: int, factor: Fraction) -> Element:
 
 # %% ../../nbs/engine/field.ipynb #317d1202
 def _exp(field: _State, a: Element) -> Element:
-    """The exponential: a product of powers of known ones, after a new one was made if need be."""
+    """The exponential: a product of powers of known ones, or of a new one where it is needed."""
     if _is_zero(field, a):
         return _constant(field, 1)
     combination = _combination(field, a)

@@ -96,7 +96,7 @@ def _prime(source: random.Random, bits: int) -> int:
 
 # %% ../../nbs/engine/points.ipynb #a6c8e2b4
 class _State:
-    """The points and their primes, what may have gone wrong so far, and the exponentials and logarithms met."""
+    """The points and their primes, the doubt so far, and the exponentials and logarithms that occurred."""
 
     def __init__(self, seed: Any = None, points: int = 32, scouts: int = 256, bits: int = 31) -> None:
         source = random.Random(seed)
@@ -218,7 +218,7 @@ def _power(state: _State, generator: Generator, factor: Fraction) -> Samples:
 
 # %% ../../nbs/engine/points.ipynb #6a63bdc3
 def _reduce_slope(state: _State, slope: Samples) -> np.ndarray:
-    """The slope for the scouts, minus the combination of rows that takes all pivots out; behind it, which."""
+    """The scouts' slopes minus the combination of rows that clears all pivots, and after them that combination."""
     scouts = slope.residues[state.points :]
     row, prime = np.concatenate([scouts, np.zeros_like(scouts)]), np.uint64(state.shared)
     multiples = row[state.pivots, None] * state.rows % prime
@@ -254,7 +254,7 @@ def _relation(state: _State, slope: Samples) -> list[tuple[Generator, Fraction]]
     for generator, factor in found:
         slope = slope - generator.slope * _rational(state, factor)
     if not _vanishes(state, slope):
-        raise Undecided("what the scouts propose is no relation: take more scouts, or a smaller size exactly")
+        raise Undecided("no relation that random points propose holds: take more scouts, or a smaller size exactly")
     return found
 
 # %% ../../nbs/engine/points.ipynb #1ddce756
