@@ -391,8 +391,8 @@ class UlpError:
         return np.histogram(self.errors[np.isfinite(self.errors)], bins)
 
     def __repr__(self) -> str:
-        largest = f"{self.max:.3g} ulp ({self.dtype}): {self.got:.9g} for {self.true:.9g}"
-        return f"largest error of {self.errors.size}: {largest}"
+        largest = f"{self.max:.3g} ulp ({self.dtype})"
+        return f"largest error of {self.errors.size}: {largest}, {self.got:.9g} where the oracle has {self.true:.9g}"
 
 # %% ../nbs/01_proof.ipynb #4386a16f
 _JUDGING_BITS = 170

@@ -161,7 +161,7 @@ def test_histogram_and_text():
     assert isinstance(error, UlpError) and counts.sum() == 11 and len(edges) == 5
     with np.errstate(all="ignore"):
         assert ulp_error(sech_squared, np.array([-1000.0, 1]), guard=False).histogram(2)[0].sum() == 1
-    assert repr(error) == "largest error of 11: 0 ulp (float64): 0 for 0"
+    assert repr(error) == "largest error of 11: 0 ulp (float64), 0 where the oracle has 0"
 
 
 def test_misuse():
