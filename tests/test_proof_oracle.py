@@ -101,6 +101,15 @@ def test_an_error_below_the_smallest_float_is_not_rounded_before_it_is_measured(
     assert f"{ulp_error(logistic, np.array([-745.0])).max:.2f}" == "0.43"
 
 
+def test_digits_that_a_difference_loses():
+    assert ulp_error(logistic_slope, np.array([-2.0])).max < 4
+    assert 7e12 < ulp_error(logistic_slope, np.array([30.0])).max < 8e12
+    assert ulp_error(logistic_slope, np.array([36.8])).max > 2**52
+    errors = ulp_error(sech_squared, np.linspace(-30, 30, 2001))
+    counts, _ = errors.histogram(8)
+    assert counts[0] > counts[-1]
+
+
 def test_correct_rounding_is_half_an_ulp():
     x = np.random.default_rng(0).uniform(0.1, 10, 300)
     for dtype in DTYPES:
@@ -152,7 +161,7 @@ def test_histogram_and_text():
     assert isinstance(error, UlpError) and counts.sum() == 11 and len(edges) == 5
     with np.errstate(all="ignore"):
         assert ulp_error(sech_squared, np.array([-1000.0, 1]), guard=False).histogram(2)[0].sum() == 1
-    assert repr(error) == "largest error of 11: 0 ulp (float64): 0 for 0"
+    assert repr(error) == "largest error of 11: 0 ulp (float64), 0 where the oracle has 0"
 
 
 def test_misuse():

@@ -10,7 +10,7 @@ from conftest import ROOT
 
 import nnnotes.engine.path as paths
 from nnnotes._validation import as_numbers
-from nnnotes.engine.path import is_shipped, parting, record
+from nnnotes.engine.path import is_shipped, record, where_paths_part
 
 Pair = namedtuple("Pair", "low high")
 
@@ -89,7 +89,7 @@ def test_branches_are_seen(case):
     for _ in range(20):  # Python specialises its instructions as they are repeated
         assert taken(function, one) == first
         assert taken(function, other) != first
-    assert parting(first, taken(function, other))
+    assert where_paths_part(first, taken(function, other))
 
 
 def test_the_first_recording_of_a_process():
@@ -104,8 +104,8 @@ def test_the_line_is_named():
             return 0
         return x
 
-    assert parting(taken(shortcut, 1), taken(shortcut, 4)).endswith("shortcut: if x > 3:")
-    assert parting(taken(shortcut, 1), taken(shortcut, 2)) is None
+    assert where_paths_part(taken(shortcut, 1), taken(shortcut, 4)).endswith("shortcut: if x > 3:")
+    assert where_paths_part(taken(shortcut, 1), taken(shortcut, 2)) is None
 
 
 def test_methods_and_callable_objects():

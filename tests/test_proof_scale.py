@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from nnnotes import proof
+from nnnotes.engine import points
 from nnnotes.engine.points import Points
 from nnnotes.losses import infogain_value_and_grad
 from nnnotes.proof import ProofError, Undecided, prove, refute, symbols
@@ -47,8 +47,9 @@ def test_infogain_at_128_classes(wide, height, monkeypatch):
     point = {name: values.astype(np.float32) for name, values in point.items()}
     report = prove(infogain_value_and_grad, formula, *arguments, point=point, thresholds=formulas.THRESHOLDS)
     assert bits(report) > 300 and report.sizes == {"z": (1, 128), "h": (2, 128)}
-    assert re.search(rf"^ +decision +{re.escape(report.certainty)}$", repr(report), re.M)
-    assert f"- decision: {report.certainty}" in report._repr_markdown_()
+    assert repr(report).endswith(f"; {report.certainty})")
+    assert re.search(rf"^ +decision +{re.escape(report.certainty)}$", str(report), re.M)
+    assert f"<li>decision: {report.certainty}</li>" in report._repr_html_()
 
 
 def test_wrong_label_at_48_classes():
@@ -204,7 +205,7 @@ def test_hidden_constants_are_seen_at_random_points():
 
 
 def test_a_bound_that_says_nothing_is_no_proof(monkeypatch):
-    monkeypatch.setattr(proof, "Points", lambda seed: Points(seed, points=2))
+    monkeypatch.setattr(points, "Points", lambda seed: Points(seed, points=2))
     with pytest.raises(Undecided, match=r"only up to probability 2\^-4\d: take a smaller size"):
         prove(logsumexp, LOGSUM, V, engine="points")
 
@@ -223,7 +224,7 @@ def test_degrees_beyond_every_bound():
 
 def test_seed_moves_the_points(monkeypatch):
     seeds = []
-    monkeypatch.setattr(proof, "Points", lambda seed: seeds.append(seed) or Points(seed))
+    monkeypatch.setattr(points, "Points", lambda seed: seeds.append(seed) or Points(seed))
     for seed, size in ((0, 2), (0, 2), (1, 2), (0, 3)):
         prove(lambda v: v * 2, 2 * symbols("v", size), symbols("v", size), seed=seed, engine="points")
     assert seeds[0] == seeds[1] and len(set(seeds)) == 3

@@ -22,23 +22,23 @@ except ImportError as error:
     raise missing_extra(error, "nnnotes.engine.call") from error
 
 # %% auto #0
-__all__ = ['SIMPLEST', 'rebuilt', 'mapped', 'cleaned', 'stem', 'arrays_in', 'groups_in', 'exact_value', 'admits', 'generic_value',
-           'name_of', 'parameters_of', 'Call', 'placed', 'choose_point', 'unchanged', 'simpler', 'smallest',
-           'point_text']
+__all__ = ['SIMPLEST', 'rebuild', 'map_entries', 'clean_argument', 'shared_name', 'arrays_in', 'groups_in', 'exact_value',
+           'admits', 'generic_value', 'name_of', 'parameters_of', 'Call', 'place_values', 'choose_point', 'unchanged',
+           'simpler_values', 'smallest_point', 'point_text']
 
 # %% ../../nbs/engine/call.ipynb #768527f6
-def rebuilt(change: Callable[[Any], Any], argument: Any) -> Any:
-    """The argument with `change` applied to every part that is no dictionary, list or tuple."""
+def rebuild(change: Callable[[Any], Any], argument: Any) -> Any:
+    """The argument with `change` applied to every part of it that is not a dictionary, list or tuple."""
     if isinstance(argument, dict):
-        return {key: rebuilt(change, value) for key, value in argument.items()}
+        return {key: rebuild(change, value) for key, value in argument.items()}
     if isinstance(argument, (list, tuple)):
-        parts = [rebuilt(change, part) for part in argument]
+        parts = [rebuild(change, part) for part in argument]
         return type(argument)(*parts) if hasattr(argument, "_fields") else type(argument)(parts)
     return change(argument)
 
 # %% ../../nbs/engine/call.ipynb #925f4348
-def mapped(change: Callable[[Any], Any], argument: Any, dtype: Any = object) -> Any:
-    """The argument rebuilt with `change` applied to what it holds; arrays with symbols in them get `dtype`."""
+def map_entries(change: Callable[[Any], Any], argument: Any, dtype: Any = object) -> Any:
+    """The argument with `change` applied to its parts and entries of arrays; arrays of symbols get `dtype`."""
 
     def changed(part: Any) -> Any:
         if not isinstance(part, np.ndarray):
@@ -50,11 +50,11 @@ def mapped(change: Callable[[Any], Any], argument: Any, dtype: Any = object) -> 
             entries[index] = change(part[index])
         return entries.astype(dtype) if any(isinstance(entry, sp.Symbol) for entry in part.flat) else entries
 
-    return rebuilt(changed, argument)
+    return rebuild(changed, argument)
 
 # %% ../../nbs/engine/call.ipynb #cda96013
-def cleaned(name: str, argument: Any) -> Any:
-    """The argument with Python's exact numbers for SymPy's; anything between number and symbol is refused."""
+def clean_argument(name: str, argument: Any) -> Any:
+    """The argument with Python's exact numbers in place of SymPy's; an expression in it is an error."""
 
     def change(entry: Any) -> Any:
         if isinstance(entry, sp.Rational):
@@ -65,10 +65,10 @@ def cleaned(name: str, argument: Any) -> Any:
 
     if isinstance(argument, sp.MatrixBase):
         argument = np.array(argument.tolist(), dtype=object)
-    return mapped(change, argument)
+    return map_entries(change, argument)
 
 # %% ../../nbs/engine/call.ipynb #21c7d8eb
-def stem(entries: np.ndarray) -> str | None:
+def shared_name(entries: np.ndarray) -> str | None:
     """The name that the symbols of an array share, without their indices; None if they share none."""
     indices = re.compile(r"(_\d+)" * entries.ndim + "$")
     stems = {indices.sub("", entry.name) for entry in entries.flat if isinstance(entry, sp.Symbol)}
@@ -95,7 +95,7 @@ def groups_in(arguments: Any) -> dict[str, np.ndarray]:
     seen: set[sp.Symbol] = set()
     for entries in arrays_in(arguments):
         fresh = [entry for entry in entries.flat if isinstance(entry, sp.Symbol) and entry not in seen]
-        name = stem(entries)
+        name = shared_name(entries)
         if name is not None and name not in groups and fresh:
             groups[name] = entries
         else:
@@ -132,7 +132,7 @@ def generic_value(symbol: sp.Symbol, rng: np.random.Generator) -> Fraction:
 
 # %% ../../nbs/engine/call.ipynb #8031e3c6
 def name_of(function: Callable) -> str:
-    """What a function is called in reports: its name, after the class of a method."""
+    """What a function is called in reports: its name, and for a method its class before it."""
     while isinstance(function, functools.partial):
         function = function.func
     name: str = getattr(function, "__qualname__", "") or getattr(function, "__name__", type(function).__name__)
@@ -176,8 +176,8 @@ class Call:
             raise TypeError(f"function: expected something that can be called, got {function!r}")
         self.function, self.name = function, name_of(function)
         names = parameters_of(function, len(arguments))
-        self.arguments = {name: cleaned(name, argument) for name, argument in zip(names, arguments, strict=True)}
-        self.keywords = {name: cleaned(name, argument) for name, argument in keywords.items()}
+        self.arguments = {name: clean_argument(name, argument) for name, argument in zip(names, arguments, strict=True)}
+        self.keywords = {name: clean_argument(name, argument) for name, argument in keywords.items()}
         self.groups = groups_in([self.arguments, self.keywords])
         entries = [entry for array in arrays_in([self.arguments, self.keywords]) for entry in array.flat]
         self.symbols = tuple(dict.fromkeys(entry for entry in entries if isinstance(entry, sp.Symbol)))
@@ -193,10 +193,10 @@ class Call:
         def change(entry: Any) -> Any:
             return numbers[entry] if isinstance(entry, sp.Symbol) else entry
 
-        return mapped(change, self.arguments, dtype), mapped(change, self.keywords, dtype)
+        return map_entries(change, self.arguments, dtype), map_entries(change, self.keywords, dtype)
 
 # %% ../../nbs/engine/call.ipynb #8b4aa993
-def placed(call: Call, name: str, given: np.ndarray) -> dict[sp.Symbol, Fraction]:
+def place_values(call: Call, name: str, given: np.ndarray) -> dict[sp.Symbol, Fraction]:
     """The values given for one group, each at its symbol."""
     if name not in call.groups:
         raise expected("point", f"values for {', '.join(call.groups)}", repr(name))
@@ -212,13 +212,13 @@ def placed(call: Call, name: str, given: np.ndarray) -> dict[sp.Symbol, Fraction
 
 # %% ../../nbs/engine/call.ipynb #f7b37942
 def choose_point(call: Call, point: Mapping | None = None, seed: int = 0) -> dict[sp.Symbol, Fraction]:
-    """An exact value for every symbol: from the point where it names one, else drawn."""
+    """An exact value for every symbol: from the point if it gives one, otherwise drawn at random."""
     if point is not None and not isinstance(point, Mapping):
         raise TypeError(f"point: expected a dictionary of values by name, got {type(point).__name__}")
     rng = np.random.default_rng(abs(as_integer("seed", seed)))
     values = {symbol: generic_value(symbol, rng) for symbol in call.symbols}
     for name, given in (point or {}).items():
-        values |= placed(call, str(name), np.asarray(given, dtype=object))
+        values |= place_values(call, str(name), np.asarray(given, dtype=object))
     return values
 
 # %% ../../nbs/engine/call.ipynb #720913e3
@@ -238,14 +238,14 @@ def unchanged(one: Any, other: Any) -> bool:
 SIMPLEST = (*map(Fraction, (0, 1, -1, 2, -2)), Fraction(1, 2), Fraction(-1, 2), *map(Fraction, (3, -3)))
 
 
-def simpler(value: Fraction) -> list[Fraction]:
+def simpler_values(value: Fraction) -> list[Fraction]:
     """Values simpler than this one: small numbers, then the value rounded to hundreds, tens, ones, halves, eighths."""
     rounded = [round(value / step) * step for step in map(Fraction, (100, 10, 1, 0.5, 0.125))]
     ranked = list(dict.fromkeys([*SIMPLEST, *rounded]))
     return ranked[: ranked.index(value)] if value in ranked else ranked
 
 # %% ../../nbs/engine/call.ipynb #09bd68ac
-def smallest(values: dict, fails: Callable[[dict], bool], tries: int = 400) -> dict:
+def smallest_point(values: dict, fails: Callable[[dict], bool], tries: int = 400) -> dict:
     """The simplest point found, from `values` on, at which `fails` still holds."""
     budget = iter(range(tries))
 
@@ -260,14 +260,14 @@ def smallest(values: dict, fails: Callable[[dict], bool], tries: int = 400) -> d
     while moved:
         moved = False
         for symbol in values:
-            steps = ({**values, symbol: value} for value in simpler(values[symbol]))
+            steps = ({**values, symbol: value} for value in simpler_values(values[symbol]))
             found = next(filter(better, steps), None)
             values, moved = (found, True) if found else (values, moved)
     return values
 
 # %% ../../nbs/engine/call.ipynb #4564667f
 def point_text(call: Call, values: Mapping[sp.Symbol, Fraction]) -> str:
-    """The point in a line for each group: `x = [0, 1/2]`."""
+    """The point, one line for each group: `x = [0, 1/2]`."""
 
     def show(entry: Any) -> str:
         if isinstance(entry, list):

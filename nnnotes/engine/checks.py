@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._validation import expected, missing_extra
-from .call import Call, admits, exact_value, point_text, smallest, unchanged
-from .path import Steps, parting, record
+from .call import Call, admits, exact_value, point_text, smallest_point, unchanged
+from .path import Steps, record, where_paths_part
+from .report import ProofError, table
 
 try:
     import sympy as sp
@@ -24,7 +25,6 @@ try:
     from nnnotes.engine.referee import Referee
     from nnnotes.engine.trace import (
         LONGEST_DENOMINATOR,
-        PRECISION,
         Decision,
         Leak,
         Trace,
@@ -39,51 +39,15 @@ except ImportError as error:
     raise missing_extra(error, "nnnotes.engine.checks") from error
 
 # %% auto #0
-__all__ = ['CHOOSE_FIRST', 'FEW', 'SIGNS', 'KINDS', 'MARGIN', 'FACTORS', 'table', 'ProofError', 'shown', 'explained', 'called',
-           'Run', 'traced', 'with_constants', 'hides_nothing', 'unclear', 'branch_text', 'declared', 'assumed_text',
-           'conditions', 'constants_in', 'typed', 'check_constants', 'Pair', 'objects', 'paired', 'expressions',
-           'with_formula', 'difference', 'branch', 'differing', 'counterexample', 'is_rounded', 'decide', 'ask_referee',
-           'on_floats', 'as_float', 'rounding', 'check_values', 'another']
-
-# %% ../../nbs/engine/checks.ipynb #2dd640f2
-def table(title: str, rows: dict[str, str]) -> str:
-    """A title, and below it a line for each row: its name, then its text."""
-    width = max(map(len, rows), default=0) + 4
-    lines = [title]
-    for name, text in rows.items():
-        first, *more = text.splitlines() or [""]
-        lines += [f"    {name:{width}}{first}", *(" " * (width + 4) + line for line in more)]
-    return "\n".join(lines)
-
-# %% ../../nbs/engine/checks.ipynb #b040f873
-class ProofError(Exception):
-    """A proof failed.
-
-    Parameters
-    ----------
-    reason : str
-        What is wrong, in one sentence.
-    rows : dict
-        The evidence: the point, both sides, the difference, the branch that was taken.
-
-    Examples
-    --------
-    >>> print(ProofError("f is not the formula", {"at": "x = 1"}))
-    f is not the formula
-        at    x = 1
-    """
-
-    def __init__(self, reason: str, rows: dict[str, str]) -> None:
-        super().__init__(reason, rows)
-        self.reason, self.rows = reason, rows
-
-    def __str__(self) -> str:
-        return table(self.reason, self.rows)
-
-    __repr__ = __str__
+__all__ = ['CHOOSE_FIRST', 'MOST_SHOWN', 'SIGNS', 'KINDS', 'MARGIN', 'FACTORS', 'number_text', 'explain_error', 'run_recorded',
+           'Run', 'run_traced', 'constants_text', 'hides_nothing', 'unclear_comparisons', 'branch_text',
+           'declared_facts', 'assumed_text', 'conditions', 'constants_in', 'constant_text', 'check_constants', 'Pair',
+           'as_objects', 'pair_numbers', 'as_expressions', 'pair_with_formula', 'find_difference', 'branch_of',
+           'difference_on_branch', 'counterexample', 'is_rounded', 'decide', 'ask_referee', 'run_floats', 'as_float',
+           'rounding_radii', 'check_values', 'run_elsewhere', 'check_floats']
 
 # %% ../../nbs/engine/checks.ipynb #b00c1cb6
-def shown(number: Any) -> str:
+def number_text(number: Any) -> str:
     """A number for a report."""
     if isinstance(number, Fraction) and number.denominator <= 64:
         return str(number)
@@ -98,8 +62,8 @@ def shown(number: Any) -> str:
 CHOOSE_FIRST = "np.where computes both of its branches: let it choose the argument, np.log(np.where(x > 0, x, 1))"
 
 
-def explained(error: BaseException, name: str) -> BaseException:
-    """The error of a function on traced numbers, in words that tell what to write instead where that is known."""
+def explain_error(error: BaseException, name: str) -> BaseException:
+    """The error of a function on traced numbers; where we know what to write instead, it says so."""
     unknown = re.search(r"ufunc '(\w+)' not supported|no callable (\w+) method", str(error))
     if type(error) is TypeError and unknown:
         routine = unknown[1] or unknown[2]
@@ -110,14 +74,14 @@ def explained(error: BaseException, name: str) -> BaseException:
     return error
 
 # %% ../../nbs/engine/checks.ipynb #e867f28d
-def called(call: Call, numbers: dict, dtype: Any = object) -> tuple[Any, Steps]:
+def run_recorded(call: Call, numbers: dict, dtype: Any = object) -> tuple[Any, Steps]:
     """What the function returns on these numbers, and its path; a `ProofError` if it writes to its arguments."""
     (used, keywords), kept = call.filled(numbers, dtype), call.filled(numbers, dtype)
     try:
         result, path = record(stand_in(call.function), *used.values(), **keywords)
     except (Exception, Leak) as error:
         kind = "traced numbers" if dtype is object else np.dtype(dtype).name
-        said = explained(error, call.name) if dtype is object else error
+        said = explain_error(error, call.name) if dtype is object else error
         said.add_note(f"while nnnotes.proof ran {call.name} on {kind}")
         raise said from (None if said is error else error)
     for name, argument in {**used, **keywords}.items():
@@ -152,30 +116,30 @@ class Run:
         return [text for text in dict.fromkeys(shown) if text not in known]
 
 # %% ../../nbs/engine/checks.ipynb #9646607b
-def traced(call: Call, values: dict, engine: Any = None, precision: int = PRECISION) -> Run:
+def run_traced(call: Call, values: dict, engine: Any = None, precision: int | None = None) -> Run:
     """Run the call on traced numbers with these values; a leak counts even if the function caught it."""
-    trace = Trace(engine, precision)
+    trace = Trace(engine) if precision is None else Trace(engine, precision)
     numbers = {symbol: trace.input(symbol.name, value) for symbol, value in values.items()}
     with exact_numpy():
-        result, path = called(call, numbers)
+        result, path = run_recorded(call, numbers)
     if trace.leaked:
         raise trace.leaked
     return Run(call, values, numbers, result, path, tuple(trace.decisions), trace)
 
 # %% ../../nbs/engine/checks.ipynb #cd359287
-def with_constants(decisions: Iterable[Decision]) -> str:
+def constants_text(decisions: Iterable[Decision]) -> str:
     """The constants in comparisons: ", with 0, ±300"; nothing where there are none."""
     constants = {decision.constant for decision in decisions if decision.constant is not None}
     signed = {abs(c): "±" if c and -c in constants else "-" if c < 0 else "" for c in constants}
-    listed = ", ".join(f"{sign}{shown(size)}" for size, sign in sorted(signed.items()))
+    listed = ", ".join(f"{sign}{number_text(size)}" for size, sign in sorted(signed.items()))
     return f", with {listed}" if listed else ""
 
 # %% ../../nbs/engine/checks.ipynb #4f929dbb
-FEW = 3
+MOST_SHOWN = 3
 
 
 def hides_nothing(decision: Decision) -> bool:
-    """Whether the decision's constant is all that a comparison can hide; without an engine nobody asks."""
+    """Whether no other constant can hide in a comparison; without an engine the question does not arise."""
     engine = decision.left.trace.engine
     try:
         return engine is None or engine.is_plain(engine.sub(decision.left.element, decision.right.element))
@@ -183,8 +147,8 @@ def hides_nothing(decision: Decision) -> bool:
         return False
 
 # %% ../../nbs/engine/checks.ipynb #3ad1c0f2
-def unclear(decisions: Iterable[Decision]) -> list[str]:
-    """The comparisons in which a constant may hide: the first of those alike but for indices, and how many are long."""
+def unclear_comparisons(decisions: Iterable[Decision]) -> list[str]:
+    """The comparisons in which a constant may hide: one of those that differ in indices only, and how many are long."""
     kinds: dict[str, str] = {}
     long = 0
     for decision in decisions:
@@ -194,25 +158,27 @@ def unclear(decisions: Iterable[Decision]) -> list[str]:
         if all(sides):
             kinds.setdefault(re.sub(r"_\d+", "", f" {decision.relation} ".join(sides)), str(decision))
         long += not all(sides)
-    more = [f"and {len(kinds) - FEW} more such"] * (len(kinds) > FEW) + [f"{long} of long formulas"] * (long > 0)
-    return [*kinds.values()][:FEW] + more
+    left_out = len(kinds) - MOST_SHOWN
+    more = [f"and {left_out} more such"] * (left_out > 0) + [f"{long} of long formulas"] * (long > 0)
+    return [*kinds.values()][:MOST_SHOWN] + more
 
 # %% ../../nbs/engine/checks.ipynb #3ad1c105
 def branch_text(decisions: Iterable[Decision]) -> str:
-    """The comparisons where they are few and short, otherwise their number and constants; empty without any."""
+    """The comparisons if they are few and short, otherwise their number and constants; empty if there are none."""
     made = [decision for decision in decisions if decision.by != "assumed"]
     conditions = list(dict.fromkeys(map(str, made)))
-    if len(conditions) <= FEW and all(side.formula() for decision in made for side in (decision.left, decision.right)):
+    sides = (side for decision in made for side in (decision.left, decision.right))
+    if len(conditions) <= MOST_SHOWN and all(side.formula() for side in sides):
         return "; ".join(conditions)
-    counted = f"{len(made)} comparison{'s' * (len(made) > 1)}{with_constants(made)}"
-    return "; ".join([counted, *unclear(made)])
+    counted = f"{len(made)} comparison{'s' * (len(made) > 1)}{constants_text(made)}"
+    return "; ".join([counted, *unclear_comparisons(made)])
 
 # %% ../../nbs/engine/checks.ipynb #47004998
 SIGNS = ("zero", "positive", "negative", "nonnegative", "nonpositive", "nonzero")
 KINDS = ("odd", "even", "prime", "composite", "integer", "noninteger", "rational", "irrational")
 
 
-def declared(call: Call) -> list[str]:
+def declared_facts(call: Call) -> list[str]:
     """What the symbols are known to be: "h positive" where all of the group are, else one by one."""
 
     def facts(symbol: sp.Symbol) -> str:
@@ -227,15 +193,15 @@ def declared(call: Call) -> list[str]:
 
 # %% ../../nbs/engine/checks.ipynb #f2818a17
 def assumed_text(run: Run) -> str:
-    """What the symbols are declared to be, and the signs on which the engine relied; empty where there are none."""
+    """What the symbols are declared to be, and the signs on which the engine relied; empty if there are none."""
     negative = {f"-{symbol}": f"{symbol} < 0" for symbol in run.call.symbols}
-    short = [negative.get(text, f"{text} > 0") for text in run.assumed if "…" not in text][: 2 * FEW]
+    short = [negative.get(text, f"{text} > 0") for text in run.assumed if "…" not in text][: 2 * MOST_SHOWN]
     others = len(run.assumed) - len(short)
-    return "; ".join(declared(run.call) + short + [f"{others} others"] * (others > 0))
+    return "; ".join(declared_facts(run.call) + short + [f"{others} others"] * (others > 0))
 
 # %% ../../nbs/engine/checks.ipynb #0dc2c7b5
 def conditions(run: Run) -> dict[str, str]:
-    """The rows of a report that tell on which conditions it rests."""
+    """The rows of a report that say on which conditions the proof rests."""
     code, formula = branch_text(run.decisions), branch_text(run.of_formula)
     rows = {"branch": code or ("none in the code" if formula else "no comparisons")}
     more = {"formula's branch": formula, "assumed": assumed_text(run)}
@@ -256,8 +222,8 @@ def constants_in(thresholds: Any) -> set[Fraction]:
     return found
 
 # %% ../../nbs/engine/checks.ipynb #3ad1c108
-def typed(constant: Fraction) -> str:
-    """The constant as one types it."""
+def constant_text(constant: Fraction) -> str:
+    """The constant as one would type it."""
     if constant.denominator == 1:
         return str(constant)
     return repr(float(constant)) if Fraction(float(constant)) == constant else repr(constant)
@@ -269,7 +235,7 @@ def check_constants(run: Run, thresholds: Any, of_formula: bool = False) -> None
     compared = {decision.constant for decision in decisions if decision.constant is not None}
     undeclared = sorted(compared - constants_in(thresholds) - {0})
     if undeclared:
-        names = [typed(constant) for constant in undeclared]
+        names = [constant_text(constant) for constant in undeclared]
         declaration = f"({', '.join(names)}{',' * (len(names) == 1)})"
         reason = f"{who} compares with {' and '.join(names)}; if that is meant, say thresholds={declaration}"
         raise ProofError(reason, {"at": point_text(run.call, run.values), **conditions(run)})
@@ -289,12 +255,12 @@ class Pair(NamedTuple):
         return "result" + "".join(f"[{step}]" for step in steps if step)
 
 # %% ../../nbs/engine/checks.ipynb #0b1a1d1c
-def objects(value: Any) -> np.ndarray:
+def as_objects(value: Any) -> np.ndarray:
     """A number or array as an object array."""
     return np.asarray(value, dtype=object)
 
 # %% ../../nbs/engine/checks.ipynb #81f969c6
-def paired(result: Any, wanted: Any, convert: Callable, other: str, place: tuple = ()) -> list[Pair]:
+def pair_numbers(result: Any, wanted: Any, convert: Callable, other: str, place: tuple = ()) -> list[Pair]:
     """Every number of the result with its partner; a `ProofError` where structure or shape differ from the `other`."""
     where = Pair(place, None, None).where
     if isinstance(result, (tuple, list)):
@@ -304,8 +270,8 @@ def paired(result: Any, wanted: Any, convert: Callable, other: str, place: tuple
             count = f"{len(wanted)} parts" if has_parts else "a single part"
             raise ProofError(f"{where} is a {type(result).__name__} of {len(result)}, {other} has {count}", {})
         parts = enumerate(zip(result, wanted, strict=True))
-        return [pair for i, (a, b) in parts for pair in paired(a, b, convert, other, (*place, i))]
-    got, right = objects(result), convert(wanted)
+        return [pair for i, (a, b) in parts for pair in pair_numbers(a, b, convert, other, (*place, i))]
+    got, right = as_objects(result), convert(wanted)
     strange = [entry for entry in got.flat if not isinstance(entry, (Traced, Number, np.bool_))]
     if strange or isinstance(result, np.ma.MaskedArray):
         what = "a masked array" if not strange else f"a {type(strange[0]).__name__}"
@@ -315,7 +281,7 @@ def paired(result: Any, wanted: Any, convert: Callable, other: str, place: tuple
     return [Pair((*place, index), got[index], right[index]) for index in np.ndindex(got.shape)]
 
 # %% ../../nbs/engine/checks.ipynb #290db449
-def expressions(formula: Any) -> np.ndarray:
+def as_expressions(formula: Any) -> np.ndarray:
     """A formula or an array of formulas as an object array of SymPy expressions."""
     try:
         array = np.array(formula.tolist() if hasattr(formula, "tolist") else formula, dtype=object)
@@ -329,9 +295,9 @@ def expressions(formula: Any) -> np.ndarray:
     return array
 
 # %% ../../nbs/engine/checks.ipynb #e6ff7256
-def with_formula(run: Run, formula: Any) -> list[Pair]:
+def pair_with_formula(run: Run, formula: Any) -> list[Pair]:
     """Every number of the result with its formula."""
-    pairs = paired(run.result, formula, expressions, "the formula")
+    pairs = pair_numbers(run.result, formula, as_expressions, "the formula")
     if not pairs:
         raise ProofError(f"{run.call.name} returns nothing that could be compared", {})
     strangers = {s for pair in pairs for s in pair.wanted.free_symbols} - set(run.call.symbols)
@@ -342,10 +308,10 @@ def with_formula(run: Run, formula: Any) -> list[Pair]:
     return pairs
 
 # %% ../../nbs/engine/checks.ipynb #b0124ec8
-def difference(call: Call, values: dict, pair: Pair, engine: Any = None) -> tuple[Run, Traced, Traced] | None:
+def find_difference(call: Call, values: dict, pair: Pair, engine: Any = None) -> tuple[Run, Traced, Traced] | None:
     """The run and both sides where the pair differs at these values; None where it does not, or has no value."""
     try:
-        run = traced(call, values, engine)
+        run = run_traced(call, values, engine)
         got = run.result
         for step in pair.place:
             got = np.asarray(got, dtype=object)[step] if isinstance(step, tuple) else got[step]
@@ -356,37 +322,37 @@ def difference(call: Call, values: dict, pair: Pair, engine: Any = None) -> tupl
         return None
 
 # %% ../../nbs/engine/checks.ipynb #6cd289af
-def branch(run: Run) -> tuple[list, list[str]]:
-    """What two runs have in common if they are on one branch: comparisons and outcomes, and the engine's signs."""
+def branch_of(run: Run) -> tuple[list, list[str]]:
+    """What is the same for two runs on one branch: comparisons and outcomes, and the signs the engine relied on."""
     decided = [(decision.relation, decision.outcome, decision.constant) for decision in run.trace.decisions]
     return decided, list(map(str, getattr(run.trace.engine, "assumptions", ())))
 
 # %% ../../nbs/engine/checks.ipynb #af492c84
-def differing(run: Run, pair: Pair) -> Callable[[dict], tuple[Run, Traced, Traced] | None]:
-    """What `difference` says at other values, as long as they are on the branch of the run."""
+def difference_on_branch(run: Run, pair: Pair) -> Callable[[dict], tuple[Run, Traced, Traced] | None]:
+    """A function that finds the difference at other values, as long as they are on the branch of the run."""
     engine = type(run.trace.engine) if run.assumed else lambda: None
-    start = difference(run.call, run.values, pair, engine())
+    start = find_difference(run.call, run.values, pair, engine())
 
     def at(values: dict) -> tuple[Run, Traced, Traced] | None:
-        found = difference(run.call, values, pair, engine())
-        return found if start and found and branch(found[0]) == branch(start[0]) else None
+        found = find_difference(run.call, values, pair, engine())
+        return found if start and found and branch_of(found[0]) == branch_of(start[0]) else None
 
     return at
 
 # %% ../../nbs/engine/checks.ipynb #6df0312d
 def counterexample(run: Run, pair: Pair) -> ProofError:
     """The error for a pair that differs, at the smallest point of the same branch that was found."""
-    at = differing(run, pair)
-    values = smallest(run.values, lambda values: at(values) is not None)
+    at = difference_on_branch(run, pair)
+    values = smallest_point(run.values, lambda values: at(values) is not None)
     small, got, wanted = at(values) or (run, pair.got, evaluate(pair.wanted, run.numbers))
     name = run.call.name
-    rows = {"at": point_text(run.call, small.values), name: shown(got), "formula": shown(wanted)}
-    rows |= {"difference": shown(got - wanted), **conditions(run)}
+    rows = {"at": point_text(run.call, small.values), name: number_text(got), "formula": number_text(wanted)}
+    rows |= {"difference": number_text(got - wanted), **conditions(run)}
     return ProofError(f"{name} is not the formula: {pair.where} differs", rows)
 
 # %% ../../nbs/engine/checks.ipynb #3ad1c0f4
 def is_rounded(number: Any) -> bool:
-    """Whether it is a plain float that no one would call an exact constant."""
+    """Whether it is a plain float that is no short binary fraction, so that it must have been rounded."""
     if not isinstance(number, (float, np.floating)):
         return False
     return not np.isfinite(number) or Fraction(float(number)).denominator > LONGEST_DENOMINATOR
@@ -397,7 +363,7 @@ def decide(run: Run, pairs: list[Pair]) -> None:
     memo: dict = {}
     for pair in pairs:
         if pair.wanted.free_symbols and (isinstance(pair.got, (bool, np.bool_)) or is_rounded(pair.got)):
-            reason = f"{run.call.name} lost the formula: {pair.where} is the plain number {shown(pair.got)}"
+            reason = f"{run.call.name} lost the formula: {pair.where} is the plain number {number_text(pair.got)}"
             rows = {"at": point_text(run.call, run.values), "formula": str(pair.wanted)}
             raise ProofError(reason, rows | conditions(run))
         try:
@@ -410,9 +376,9 @@ def decide(run: Run, pairs: list[Pair]) -> None:
 
 # %% ../../nbs/engine/checks.ipynb #02ed5569
 def ask_referee(call: Call, values: dict, formula: Any) -> None:
-    """Prove it once more, with SymPy deciding."""
-    run = traced(call, values, Referee())
-    pairs = with_formula(run, formula)
+    """Prove it once more, and let SymPy decide."""
+    run = run_traced(call, values, Referee())
+    pairs = pair_with_formula(run, formula)
     decide(run, pairs)
     exact = {symbol: sp.Rational(value.numerator, value.denominator) for symbol, value in values.items()}
     for pair in pairs:
@@ -422,12 +388,12 @@ def ask_referee(call: Call, values: dict, formula: Any) -> None:
             raise AssertionError(f"the engine evaluates {pair.wanted} to {ours}, SymPy to {theirs}")
 
 # %% ../../nbs/engine/checks.ipynb #b010d374
-def on_floats(run: Run, dtype: type) -> Any:
+def run_floats(run: Run, dtype: type) -> Any:
     """The result of the same call on floats; a `ProofError` if it takes another path than the traced run."""
     numbers = {symbol: dtype(float(value)) for symbol, value in run.values.items()}
-    result, path = called(run.call, numbers, dtype)
-    line = parting(run.path, path)
-    if line and traced(run.call, run.values).path != called(run.call, numbers, dtype)[1]:
+    result, path = run_recorded(run.call, numbers, dtype)
+    line = where_paths_part(run.path, path)
+    if line and run_traced(run.call, run.values).path != run_recorded(run.call, numbers, dtype)[1]:
         rows = {"after": line, "at": point_text(run.call, run.values), **conditions(run)}
         raise ProofError(f"{run.call.name} takes another path in {dtype.__name__} than in the proof", rows)
     return result
@@ -438,18 +404,18 @@ def as_float(number: Any) -> float:
     return float(number.number) if isinstance(number, Traced) else float(number)
 
 # %% ../../nbs/engine/checks.ipynb #db316497
-def rounding(run: Run, dtype: type) -> list[float]:
+def rounding_radii(run: Run, dtype: type) -> list[float]:
     """How far rounding to a dtype's precision may move each number of the result."""
     bits = np.finfo(dtype).nmant + 1
     for precision in (bits, 2 * bits, 4 * bits, 8 * bits):
         try:
-            rough = traced(run.call, run.values, precision=precision)
+            rough = run_traced(run.call, run.values, precision=precision)
         except (Exception, Leak):
             continue
-        numbers = [pair.got for pair in paired(rough.result, run.result, objects, "the proof")]
+        numbers = [pair.got for pair in pair_numbers(rough.result, run.result, as_objects, "the proof")]
         radii = [float(number.number.rad()) if isinstance(number, Traced) else 0.0 for number in numbers]
         return [radius * 2.0 ** (precision - bits) for radius in radii]
-    raise Undecided(f"how much {run.call.name} may round in {dtype.__name__} cannot be told")
+    raise Undecided(f"there is no bound for the rounding of {run.call.name} in {dtype.__name__}")
 
 # %% ../../nbs/engine/checks.ipynb #701ffd38
 MARGIN = 8
@@ -457,13 +423,14 @@ MARGIN = 8
 
 def check_values(run: Run, result: Any, dtype: type) -> None:
     """A `ProofError` unless the float result agrees with the traced one within rounding."""
-    pairs = paired(result, run.result, objects, "the proof")
-    for pair, radius in zip(pairs, rounding(run, dtype), strict=True):
+    pairs = pair_numbers(result, run.result, as_objects, "the proof")
+    for pair, radius in zip(pairs, rounding_radii(run, dtype), strict=True):
         is_number = isinstance(pair.got, Real) and not isinstance(pair.got, bool)
         true, got, limits = as_float(pair.wanted), float(pair.got) if is_number else np.nan, np.finfo(dtype)
         if not abs(got - true) <= MARGIN * (radius + float(limits.eps) * abs(true)) + float(limits.tiny):
-            name, text = dtype.__name__, shown(got) if is_number and shown(got) != shown(true) else repr(pair.got)
-            rows = {"at": point_text(run.call, run.values), name: text, "proof": shown(pair.wanted)}
+            name, text = dtype.__name__, number_text(got)
+            text = text if is_number and text != number_text(true) else repr(pair.got)
+            rows = {"at": point_text(run.call, run.values), name: text, "proof": number_text(pair.wanted)}
             reason = f"{run.call.name} in {name} is not what was proved: {pair.where} differs"
             raise ProofError(reason, rows | conditions(run))
 
@@ -471,21 +438,33 @@ def check_values(run: Run, result: Any, dtype: type) -> None:
 FACTORS = (-2, 2, Fraction(1, 2))
 
 
-def another(run: Run) -> Iterator[Run]:
+def run_elsewhere(run: Run) -> Iterator[Run]:
     """A run without an engine at a multiple of the point, on the same branch, if floats get there without overflow."""
     for factor in FACTORS:
         try:
             values = {symbol: exact_value(symbol.name, factor * value) for symbol, value in run.values.items()}
             with np.errstate(all="raise"):
-                other = traced(run.call, values)
-                if other.path != run.path or branch(other) != branch(traced(run.call, run.values)):
+                other = run_traced(run.call, values)
+                if other.path != run.path or branch_of(other) != branch_of(run_traced(run.call, run.values)):
                     continue
-                results = [on_floats(other, dtype) for dtype in (np.float32, np.float64)]
-            numbers = [pair.got for result in results for pair in paired(result, run.result, objects, "the proof")]
+                results = [run_floats(other, dtype) for dtype in (np.float32, np.float64)]
+            pairs = [pair for result in results for pair in pair_numbers(result, run.result, as_objects, "the proof")]
         except ProofError:
             raise
         except Exception:
             continue
-        if all(admits(*item) for item in values.items()) and all(map(np.isfinite, numbers)):
+        if all(admits(*item) for item in values.items()) and all(np.isfinite(pair.got) for pair in pairs):
             yield other
             return
+
+# %% ../../nbs/engine/checks.ipynb #c01b0011
+def check_floats(run: Run, dtypes: Iterable[type]) -> None:
+    """A `ProofError` unless path and values agree in floats, at the point and at another one on the same branch."""
+
+    def check(place: Run) -> None:
+        for dtype in dtypes:
+            check_values(place, run_floats(place, dtype), dtype)
+
+    check(run)
+    for place in run_elsewhere(run):
+        check(place)

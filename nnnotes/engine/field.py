@@ -57,7 +57,7 @@ def _context(size: int) -> Any:
 
 # %% ../../nbs/engine/field.ipynb #d8bd09d5
 class _State:
-    """The generators of a field, and what it may still spend."""
+    """The generators of a field, and how much work it may still do."""
 
     def __init__(self, work: int = WORK) -> None:
         self.work, self.version, self.context = work, 0, _context(8)
@@ -87,14 +87,14 @@ def _polynomial(field: _State, polynomial: fmpz_mpoly) -> Element:
 
 # %% ../../nbs/engine/field.ipynb #c4292951
 def _variable(field: _State, index: int) -> Element:
-    """A generator as an element, or what it gave way to."""
+    """A generator as an element, or what has replaced it."""
     if field.generators[index].replacement is None:
         return _polynomial(field, field.context.gen(index))
     return _current(field, Element(field.context.gen(index), _integer(field, 1), -1))
 
 # %% ../../nbs/engine/field.ipynb #1b82e2aa
 def _project(field: _State, polynomial: fmpz_mpoly) -> fmpz_mpoly:
-    """The same polynomial among the variables of now."""
+    """The same polynomial with as many variables as there are now."""
     return polynomial if polynomial.context() is field.context else polynomial.project_to_context(field.context)
 
 # %% ../../nbs/engine/field.ipynb #321e7b53
@@ -116,11 +116,11 @@ def _common(field: _State, a: fmpz_mpoly, b: fmpz_mpoly) -> fmpz_mpoly:
     return a.gcd(b)
 
 # %% ../../nbs/engine/field.ipynb #8288a5a1
-def _raised(field: _State, a: fmpz_mpoly, exponent: int) -> fmpz_mpoly:
+def _raise_to(field: _State, a: fmpz_mpoly, exponent: int) -> fmpz_mpoly:
     """A power by repeated squaring."""
     if exponent == 0:
         return _integer(field, 1)
-    half = _raised(field, a, exponent // 2)
+    half = _raise_to(field, a, exponent // 2)
     square = _times(field, half, half)
     return _times(field, square, a) if exponent % 2 else square
 
@@ -134,7 +134,7 @@ def _without_squares(field: _State, polynomial: fmpz_mpoly, root: int) -> fmpz_m
     return polynomial
 
 # %% ../../nbs/engine/field.ipynb #36fbe271
-def _reduced(field: _State, numerator: fmpz_mpoly, denominator: fmpz_mpoly) -> Element:
+def _reduce_fraction(field: _State, numerator: fmpz_mpoly, denominator: fmpz_mpoly) -> Element:
     """The fraction in lowest terms, with a positive leading coefficient below."""
     for root in reversed(field.roots):
         numerator = _without_squares(field, numerator, root)
@@ -158,7 +158,7 @@ def _by_power(polynomial: fmpz_mpoly, variable: fmpz_mpoly) -> list[fmpz_mpoly]:
     return coefficients
 
 # %% ../../nbs/engine/field.ipynb #2f020095
-def _substituted(field: _State, polynomial: fmpz_mpoly, index: int, p: fmpz_mpoly, q: fmpz_mpoly) -> fmpz_mpoly:
+def _substitute(field: _State, polynomial: fmpz_mpoly, index: int, p: fmpz_mpoly, q: fmpz_mpoly) -> fmpz_mpoly:
     """The polynomial at g = p/q, times the power of q that clears the denominator."""
     result, scale = _integer(field, 0), _integer(field, 1)
     for coefficient in reversed(_by_power(polynomial, field.context.gen(index))):
@@ -167,28 +167,28 @@ def _substituted(field: _State, polynomial: fmpz_mpoly, index: int, p: fmpz_mpol
     return result
 
 # %% ../../nbs/engine/field.ipynb #8bd7c0de
-def _replaced(field: _State, numerator: fmpz_mpoly, denominator: fmpz_mpoly, index: int) -> tuple:
+def _replace_generator(field: _State, numerator: fmpz_mpoly, denominator: fmpz_mpoly, index: int) -> tuple:
     """A fraction with a retired generator replaced."""
     above, below = numerator.degrees()[index], denominator.degrees()[index]
     if above == below == 0:
         return numerator, denominator
     replacement = field.generators[index].replacement
     p, q = _project(field, replacement.numerator), _project(field, replacement.denominator)
-    numerator = _substituted(field, numerator, index, p, q)
-    denominator = _substituted(field, denominator, index, p, q)
-    numerator = _times(field, numerator, _raised(field, q, max(0, below - above)))
-    return numerator, _times(field, denominator, _raised(field, q, max(0, above - below)))
+    numerator = _substitute(field, numerator, index, p, q)
+    denominator = _substitute(field, denominator, index, p, q)
+    numerator = _times(field, numerator, _raise_to(field, q, max(0, below - above)))
+    return numerator, _times(field, denominator, _raise_to(field, q, max(0, above - below)))
 
 # %% ../../nbs/engine/field.ipynb #dacbb195
 def _current(field: _State, a: Element) -> Element:
-    """The element in the generators of now."""
+    """The element, written in the current generators."""
     if a.version == field.version:
         return a
     numerator, denominator = _project(field, a.numerator), _project(field, a.denominator)
     for index, version in field.retired.items():
         if version > a.version:
-            numerator, denominator = _replaced(field, numerator, denominator, index)
-    return _reduced(field, numerator, denominator)
+            numerator, denominator = _replace_generator(field, numerator, denominator, index)
+    return _reduce_fraction(field, numerator, denominator)
 
 # %% ../../nbs/engine/field.ipynb #4a126bd6
 def _constant(field: _State, value: Fraction | int) -> Element:
@@ -198,11 +198,11 @@ def _constant(field: _State, value: Fraction | int) -> Element:
 def _add(field: _State, a: Element, b: Element) -> Element:
     a, b = _current(field, a), _current(field, b)
     if a.denominator == b.denominator:
-        return _reduced(field, a.numerator + b.numerator, a.denominator)
+        return _reduce_fraction(field, a.numerator + b.numerator, a.denominator)
     common = _common(field, a.denominator, b.denominator)
     p, q = a.denominator / common, b.denominator / common
     total = _times(field, a.numerator, q) + _times(field, b.numerator, p)
-    return _reduced(field, total, _times(field, a.denominator, q))
+    return _reduce_fraction(field, total, _times(field, a.denominator, q))
 
 # %% ../../nbs/engine/field.ipynb #6e1c7e70
 def _sub(field: _State, a: Element, b: Element) -> Element:
@@ -212,7 +212,7 @@ def _sub(field: _State, a: Element, b: Element) -> Element:
 def _mul(field: _State, a: Element, b: Element) -> Element:
     a, b = _current(field, a), _current(field, b)
     numerator, denominator = _times(field, a.numerator, b.numerator), _times(field, a.denominator, b.denominator)
-    return _reduced(field, numerator, denominator)
+    return _reduce_fraction(field, numerator, denominator)
 
 # %% ../../nbs/engine/field.ipynb #1f3bb0ed
 def _is_zero(field: _State, a: Element) -> bool:
@@ -224,7 +224,7 @@ def _quotient(field: _State, a: Element, b: Element) -> Element:
     a, b = _current(field, a), _current(field, b)
     if _is_zero(field, b):
         raise ZeroDivisionError("division by zero, identically")
-    return _reduced(field, _times(field, a.numerator, b.denominator), _times(field, a.denominator, b.numerator))
+    return _reduce_fraction(field, _times(field, a.numerator, b.denominator), _times(field, a.denominator, b.numerator))
 
 # %% ../../nbs/engine/field.ipynb #40739ede
 def _power(field: _State, a: Element, exponent: int) -> Element:
@@ -232,7 +232,8 @@ def _power(field: _State, a: Element, exponent: int) -> Element:
     if exponent < 0:
         return _power(field, _quotient(field, _constant(field, 1), a), -exponent)
     a = _current(field, a)
-    return _reduced(field, _raised(field, a.numerator, exponent), _raised(field, a.denominator, exponent))
+    above, below = (_raise_to(field, part, exponent) for part in a[:2])
+    return _reduce_fraction(field, above, below)
 
 # %% ../../nbs/engine/field.ipynb #4140a423
 SLOW = 20
@@ -266,8 +267,11 @@ def _show(field: _State, a: Element) -> str:
     a = _current(field, a)
     if len(a.numerator) + len(a.denominator) > LONGEST_TEXT // 3:
         return "…"
-    above, below = (re.sub(r"g(\d+)", lambda match: _name(field, match[1]), str(p)) for p in a[:2])
-    text = above if below == "1" else f"({above})/({below})"
+    above, below = map(str, a[:2])
+    if below != "1":
+        above = f"({above})" if " " in above else above
+        above += f"/({below})" if re.search("[ *]", below) else f"/{below}"
+    text = re.sub(r"g(\d+)", lambda match: _name(field, match[1]), above)
     return text if len(text) <= LONGEST_TEXT else "…"
 
 # %% ../../nbs/engine/field.ipynb #dc285613
@@ -359,7 +363,7 @@ def _combination(field: _State, u: Element) -> dict[int, Fraction] | None:
 
 # %% ../../nbs/engine/field.ipynb #c26d9fbe
 def _refine(field: _State, index: int, parts: int) -> None:
-    """exp u gives way to exp u/n, or tanh u/2 to tanh u/2n."""
+    """Replace exp u by exp u/n, or tanh u/2 by tanh u/2n."""
     kind, u = field.generators[index].kind, _exponent(field, index)
     t = _variable(field, _new_exponential(field, kind, _quotient(field, u, _constant(field, parts))))
     replacement = _power(field, t, parts)
@@ -371,7 +375,7 @@ def _refine(field: _State, index: int, parts: int) -> None:
 
 # %% ../../nbs/engine/field.ipynb #5b7c65fd
 def _prefer_tanh(field: _State, index: int) -> None:
-    """exp u gives way to tanh u/2."""
+    """Replace exp u by tanh u/2."""
     _retire(field, index, _exponential(field, _new_exponential(field, "tanh", _exponent(field, index))))
 
 # %% ../../nbs/engine/field.ipynb #e42d7a80
@@ -430,7 +434,7 @@ def _known_power(field: _State, index: int, factor: Fraction) -> Element:
 
 # %% ../../nbs/engine/field.ipynb #317d1202
 def _exp(field: _State, a: Element) -> Element:
-    """The exponential: a product of powers of known ones, after a new one was made if need be."""
+    """The exponential: a product of powers of known ones, or of a new one where it is needed."""
     if _is_zero(field, a):
         return _constant(field, 1)
     combination = _combination(field, a)

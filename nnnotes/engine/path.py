@@ -14,7 +14,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 # %% auto #0
-__all__ = ['LIBRARIES', 'MACHINERY', 'Steps', 'package_of', 'is_shipped', 'record', 'line_at', 'parting']
+__all__ = ['LIBRARIES', 'MACHINERY', 'Steps', 'package_of', 'is_shipped', 'record', 'line_at', 'where_paths_part']
 
 # %% ../../nbs/engine/path.ipynb #a699b4a7
 def package_of(function: Callable) -> str:
@@ -85,7 +85,7 @@ def line_at(step: tuple[CodeType, int]) -> str:
     return f"{code.co_qualname}: {linecache.getline(code.co_filename, number).strip()}"
 
 # %% ../../nbs/engine/path.ipynb #8cf6fb41
-def parting(one: Steps, other: Steps) -> str | None:
+def where_paths_part(one: Steps, other: Steps) -> str | None:
     """The line after which two paths part; None if they are the same."""
     if one == other:
         return None

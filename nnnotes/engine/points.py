@@ -15,17 +15,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._validation import expected, missing_extra
+from .._validation import expected, missing_extra, one_of
 from .trace import Undecided
 
 try:
     import flint
     from flint import arb
+
+    from nnnotes.engine.field import WORK, Field
 except ImportError as error:
     raise missing_extra(error, "nnnotes.engine.points") from error
 
 # %% auto #0
-__all__ = ['ROOTS', 'Size', 'Samples', 'Element', 'Generator', 'Points']
+__all__ = ['ROOTS', 'EXACT_WORK', 'LEAST_BITS', 'Size', 'Samples', 'Element', 'Generator', 'Points', 'exact_or_points',
+           'certainty_of']
 
 # %% ../../nbs/engine/points.ipynb #a816c976
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Samples:
         return self + Samples(opposite, self.moduli, other.above, other.below)
 
 # %% ../../nbs/engine/points.ipynb #4a31eca9
-def _raised(a: Samples, exponent: int) -> Samples:
+def _raise_to(a: Samples, exponent: int) -> Samples:
     """A power, by repeated squaring."""
     result, square = Samples(np.ones_like(a.residues), a.moduli), a
     while exponent:
@@ -93,7 +96,7 @@ def _prime(source: random.Random, bits: int) -> int:
 
 # %% ../../nbs/engine/points.ipynb #a6c8e2b4
 class _State:
-    """The points and their primes, what may have gone wrong so far, and the exponentials and logarithms met."""
+    """The points and their primes, the doubt so far, and the exponentials and logarithms that occurred."""
 
     def __init__(self, seed: Any = None, points: int = 32, scouts: int = 256, bits: int = 31) -> None:
         source = random.Random(seed)
@@ -109,7 +112,7 @@ class _State:
         self.primes: dict[int, Generator] = {}
 
 # %% ../../nbs/engine/points.ipynb #1084d532
-def _fresh(state: _State) -> Samples:
+def _variable(state: _State) -> Samples:
     """A new variable."""
     return Samples(state.random.integers(1, state.moduli, dtype=np.uint64), state.moduli, Size(1))
 
@@ -211,11 +214,11 @@ def _power(state: _State, generator: Generator, factor: Fraction) -> Samples:
     if exponent.denominator > 1:
         raise Undecided(f"random points have no root of order {exponent.denominator}: take a smaller size exactly")
     root = generator.root if exponent > 0 else _inverse(state, generator.root)
-    return _raised(root, abs(exponent.numerator))
+    return _raise_to(root, abs(exponent.numerator))
 
 # %% ../../nbs/engine/points.ipynb #6a63bdc3
-def _reduced(state: _State, slope: Samples) -> np.ndarray:
-    """The slope for the scouts, minus the combination of rows that takes all pivots out; behind it, which."""
+def _reduce_slope(state: _State, slope: Samples) -> np.ndarray:
+    """The scouts' slopes minus the combination of rows that clears all pivots, and after them that combination."""
     scouts = slope.residues[state.points :]
     row, prime = np.concatenate([scouts, np.zeros_like(scouts)]), np.uint64(state.shared)
     multiples = row[state.pivots, None] * state.rows % prime
@@ -224,7 +227,7 @@ def _reduced(state: _State, slope: Samples) -> np.ndarray:
 # %% ../../nbs/engine/points.ipynb #fe334225
 def _new(state: _State, generator: Generator) -> None:
     """One more generator, and its row."""
-    row, prime, width = _reduced(state, generator.slope), np.uint64(state.shared), state.rows.shape[1] // 2
+    row, prime, width = _reduce_slope(state, generator.slope), np.uint64(state.shared), state.rows.shape[1] // 2
     pivot = np.flatnonzero(row[:width])[0]
     row[width + len(state.generators)] = 1
     row = row * np.uint64(pow(int(row[pivot]), -1, state.shared)) % prime
@@ -243,7 +246,7 @@ def _fraction(residue: int, prime: int) -> Fraction:
 # %% ../../nbs/engine/points.ipynb #7560e858
 def _relation(state: _State, slope: Samples) -> list[tuple[Generator, Fraction]] | None:
     """The slope as a combination of the generators' slopes, or None if there is none."""
-    row, width = _reduced(state, slope), state.rows.shape[1] // 2
+    row, width = _reduce_slope(state, slope), state.rows.shape[1] // 2
     if row[:width].any():
         return None
     residues = ((state.shared - int(c)) % state.shared for c in row[width:])
@@ -251,11 +254,11 @@ def _relation(state: _State, slope: Samples) -> list[tuple[Generator, Fraction]]
     for generator, factor in found:
         slope = slope - generator.slope * _rational(state, factor)
     if not _vanishes(state, slope):
-        raise Undecided("what the scouts propose is no relation: take more scouts, or a smaller size exactly")
+        raise Undecided("no relation that random points propose holds: take more scouts, or a smaller size exactly")
     return found
 
 # %% ../../nbs/engine/points.ipynb #1ddce756
-def _recognised(state: _State, a: Samples) -> Fraction | None:
+def _find_rational(state: _State, a: Samples) -> Fraction | None:
     """The rational number that it is at every point, if it is one."""
     value = _fraction(int(a.residues[-1]), state.shared)
     return value if _vanishes(state, a - _rational(state, value)) else None
@@ -266,14 +269,14 @@ def _exp_constant(state: _State, c: Samples) -> Samples:
     if _vanishes(state, c):
         return _rational(state, 1)
     if not state.constants:
-        state.constants.append(Generator(_rational(state, 1), _rational(state, 0), _fresh(state), ROOTS))
+        state.constants.append(Generator(_rational(state, 1), _rational(state, 0), _variable(state), ROOTS))
     for index, generator in enumerate(state.constants):
-        factor = _recognised(state, c * _inverse(state, generator.exponent))
+        factor = _find_rational(state, c * _inverse(state, generator.exponent))
         if factor is not None:
             power = _power(state, generator, factor)
             state.powers[index, factor] = Generator(c, _rational(state, 0), power, 1)
             return power
-    state.constants.append(Generator(c, _rational(state, 0), _fresh(state), ROOTS))
+    state.constants.append(Generator(c, _rational(state, 0), _variable(state), ROOTS))
     return _power(state, state.constants[-1], Fraction(1))
 
 # %% ../../nbs/engine/points.ipynb #bd365ce9
@@ -281,7 +284,7 @@ def _exp(state: _State, u: Element) -> Element:
     """The exponential."""
     relation, constant = _relation(state, u.slope), u.value
     if relation is None:
-        relation, constant = [(Generator(u.value, u.slope, _fresh(state), ROOTS), Fraction(1))], _rational(state, 0)
+        relation, constant = [(Generator(u.value, u.slope, _variable(state), ROOTS), Fraction(1))], _rational(state, 0)
         _new(state, relation[0][0])
     else:
         for generator, factor in relation:
@@ -299,7 +302,7 @@ def _log_rational(state: _State, value: Fraction) -> Samples:
         for prime, power in flint.fmpz(part).factor():
             if int(prime) not in state.primes:
                 root = _rational(state, int(prime))
-                state.primes[int(prime)] = Generator(_fresh(state), _rational(state, 0), root, 1)
+                state.primes[int(prime)] = Generator(_variable(state), _rational(state, 0), root, 1)
                 state.constants.append(state.primes[int(prime)])
             total = total + state.primes[int(prime)].exponent * _rational(state, side * int(power))
     return total
@@ -310,10 +313,10 @@ def _log_constant(state: _State, c: Samples) -> Samples:
     one = Generator(_rational(state, 0), _rational(state, 0), _rational(state, 1), 1)
     known = (*state.constants, *state.powers.values())
     for generator, sign in ((one, 1), *((constant, sign) for constant in known for sign in (1, -1))):
-        factor = _recognised(state, c * _power(state, generator, Fraction(-sign)))
+        factor = _find_rational(state, c * _power(state, generator, Fraction(-sign)))
         if factor is not None:
             return generator.exponent * _rational(state, sign) + _log_rational(state, factor)
-    state.constants.append(Generator(_fresh(state), _rational(state, 0), c, 1))
+    state.constants.append(Generator(_variable(state), _rational(state, 0), c, 1))
     return state.constants[-1].exponent
 
 # %% ../../nbs/engine/points.ipynb #f668a188
@@ -322,10 +325,10 @@ def _log(state: _State, v: Element) -> Element:
     slope = v.slope * _inverse(state, v.value)
     relation = _relation(state, slope)
     if relation is None:
-        _new(state, Generator(_fresh(state), slope, v.value, 1))
+        _new(state, Generator(_variable(state), slope, v.value, 1))
         return Element(state.generators[-1].exponent, slope, _taylor(0, 1))
     common = math.lcm(*(factor.denominator for _, factor in relation))
-    constant, total = _raised(v.value, common), _rational(state, 0)
+    constant, total = _raise_to(v.value, common), _rational(state, 0)
     for generator, factor in relation:
         constant = constant * _power(state, generator, -common * factor)
         total = total + generator.exponent * _rational(state, factor)
@@ -428,7 +431,7 @@ class Points(_State):
     def input(self, name: str, number: arb) -> Element:
         """A new variable, with a random direction; the number is not looked at."""
         self.inputs += 1
-        return Element(_fresh(self), _fresh(self), _taylor(0, Fraction(1, 2**self.inputs)))
+        return Element(_variable(self), _variable(self), _taylor(0, Fraction(1, 2**self.inputs)))
 
     def constant(self, value: Fraction) -> Element:
         """A rational number."""
@@ -445,3 +448,29 @@ class Points(_State):
     def certainty(self) -> str:
         """The bound for all answers so far, as a report gives it."""
         return "exact" if self.doubt == -math.inf else f"up to probability 2^-{math.floor(-self.doubt)}"
+
+# %% ../../nbs/engine/points.ipynb #d08313f1
+EXACT_WORK = 200_000
+LEAST_BITS = 64
+
+
+def exact_or_points(attempt: Callable[[Any], Any], engine: str | None, seed: str) -> Any:
+    """What the attempt returns with the exact engine, or at random points where the exact engine runs out of work."""
+    if engine is not None:
+        one_of("engine", engine, ("exact", "points"))
+    field, points = Field(WORK if engine == "exact" else EXACT_WORK), Points(seed)
+    try:
+        if engine != "points":
+            return attempt(field)
+    except Undecided:
+        if engine == "exact" or field.work >= 0:
+            raise
+    run = attempt(points)
+    if points.doubt > -LEAST_BITS:
+        raise Undecided(f"random points agree, but only {points.certainty()}: take a smaller size")
+    return run
+
+# %% ../../nbs/engine/points.ipynb #43bcc858
+def certainty_of(engine: Any) -> str:
+    """How certain an engine's answers are: "exact", or what it says about itself."""
+    return engine.certainty() if hasattr(engine, "certainty") else "exact"

@@ -21,11 +21,11 @@ except ImportError as error:
 __all__ = ['LARGEST', 'Referee']
 
 # %% ../../nbs/engine/referee.ipynb #0cec43c7
-def _independent(expression: Any) -> Any:
+def _make_independent(expression: Any) -> Any:
     """The expression in exponentials, logarithms and roots of as little as possible."""
     if not expression.args:
         return expression
-    arguments = [_independent(argument) for argument in expression.args]
+    arguments = [_make_independent(argument) for argument in expression.args]
     if isinstance(expression, sp.log):
         return sp.expand_log(sp.log(sp.factor(arguments[0])))
     if isinstance(expression, sp.exp):
@@ -40,7 +40,7 @@ def _is_zero(expression: Any) -> bool:
     """Whether SymPy brings the expression to zero."""
     if expression.is_zero:
         return True
-    exponentials = _independent(expression.rewrite(sp.exp))
+    exponentials = _make_independent(expression.rewrite(sp.exp))
     if sp.count_ops(exponentials) > LARGEST:
         raise Undecided(f"more than {LARGEST} operations are too much for the referee: take a smaller size")
     return sp.cancel(exponentials) == 0

@@ -117,7 +117,7 @@ def _constant(value: Any, trace: Trace | None = None) -> Fraction:
     exact = _fraction(value)
     short = exact.denominator <= LONGEST_DENOMINATOR and abs(exact.numerator) <= LARGEST_NUMERATOR
     if isinstance(value, (float, np.floating)) and not short:
-        raise Leak(f"the float {float(value)!r} is not a short dyadic fraction: pass it as a parameter", trace)
+        raise Leak(f"the float {float(value)!r} is no short binary fraction: pass it as a parameter", trace)
     return exact
 
 # %% ../../nbs/engine/trace.ipynb #f8c099a0
@@ -414,7 +414,7 @@ def _primitive(name: str) -> Callable[..., Any]:
 
 # %% ../../nbs/engine/trace.ipynb #a58c853b
 def _outside(name: str, argument: Traced) -> Exception:
-    """The error for an argument that is not certainly positive."""
+    """The error for an argument that may not be positive."""
     if argument.number < 0 or argument.trace.engine.is_zero(argument.element):
         return ArithmeticError(f"{name} of {argument.text()}")
     return Undecided(f"{name} of {argument.text()}, which may be zero at the point")
@@ -686,7 +686,7 @@ METHODS = ("exp", "log", "tanh", "sqrt", "log1p", "expm1", "sinh", "cosh", "arct
 
 # %% ../../nbs/engine/trace.ipynb #e3926cd7
 def _exact_elementwise(name: str, real: Any) -> Callable[..., Any]:
-    """What answers in the place of an elementwise routine when traced numbers come."""
+    """The version of an elementwise routine that answers for traced numbers."""
     function = {**QUESTIONS, **TRUTHS, **ELEMENTWISE}.get(name)
 
     def answer(trace: Trace, *arguments: Any, **options: Any) -> Any:
@@ -705,21 +705,21 @@ SELECTING = ("where", "maximum", "minimum", "fmax", "fmin", "clip", "sign", "sel
 FILLING = ("zeros_like", "ones_like", "full_like", "array", "concatenate", "stack", "hstack", "vstack", "append")
 
 # %% ../../nbs/engine/trace.ipynb #3ad1c10b
-def _lifted(trace: Trace, entry: Any) -> Any:
+def _lift_entry(trace: Trace, entry: Any) -> Any:
     """A plain number as a constant of the trace; infinities only where there is no engine."""
     plain = isinstance(entry, Real) and (trace.engine is None or math.isfinite(entry))
     return trace.constant(entry) if plain else entry
 
 # %% ../../nbs/engine/trace.ipynb #3ad1c10c
-def _with_constants(real: Any) -> Callable[..., Any]:
-    """What answers in the place of a routine whose result may hold plain numbers: the same, and they are lifted."""
+def _lift_constants(real: Any) -> Callable[..., Any]:
+    """A routine whose result may hold plain numbers, followed by turning these into constants of the trace."""
 
     def answer(trace: Trace, *arguments: Any, **options: Any) -> Any:
         result = real(*arguments, **options)
         if not isinstance(result, np.ndarray):
-            return _lifted(trace, result)
+            return _lift_entry(trace, result)
         for index in np.ndindex(result.shape if result.dtype == object else 0):
-            result[index] = _lifted(trace, result[index])
+            result[index] = _lift_entry(trace, result[index])
         return result
 
     return answer
@@ -816,13 +816,13 @@ class _Patched:
 
 # %% ../../nbs/engine/trace.ipynb #4c9bd117
 def _patches() -> Iterator[tuple[Any, str, Callable[..., Any]]]:
-    """Where, under which name, and what answers instead."""
+    """The patches: module, name, and the function that takes the place."""
     for name in (*QUESTIONS, *TRUTHS, *ELEMENTWISE, *METHODS):
         yield np, name, _exact_elementwise(name, getattr(np, name))
     for name in (*SELECTING, *FILLING):
-        yield np, name, _with_constants(getattr(np, name))
+        yield np, name, _lift_constants(getattr(np, name))
     for name in ("maximum", "minimum", "clip"):  # where the methods of arrays look
-        yield umath, name, _with_constants(getattr(umath, name))
+        yield umath, name, _lift_constants(getattr(umath, name))
     for name, exact in (("solve", _solve), ("inv", _inv), ("pinv", _pinv), ("lstsq", _lstsq)):
         yield np.linalg, name, exact
 
