@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from batches import dtypes
 
-from nnnotes.losses import infogain, infogain_losses, infogain_value_and_grad, label_smoothing_matrix, log_softmax
+from nnnotes.losses import infogain, infogain_losses, infogain_value_and_grad, log_softmax
+from nnnotes.similarity import label_smoothing_matrix
 from nnnotes.proof import oracle, ulp_error
 
 pytestmark = pytest.mark.usefixtures("way")

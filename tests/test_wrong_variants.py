@@ -9,7 +9,7 @@ import pytest
 import sympy as sp
 from formulas import THRESHOLDS
 
-from nnnotes import _fast_losses, activations, losses
+from nnnotes import _fast_losses, activations, losses, similarity
 from nnnotes.proof import Leak, ProofError, prove, symbols, ulp_error
 
 
@@ -24,7 +24,7 @@ def variant(module, where, right, wrong):
     return changed
 
 
-# What is claimed of chapter 03. Each takes the module, and sizes where a slip hides behind equal ones.
+# What is claimed of chapters 03 and 04. Each takes the module, and sizes where a slip hides behind equal ones.
 
 
 def softmax(module, **options):
@@ -121,11 +121,20 @@ LOSSES = {
                               "in float32 is not what was proved"),
     "argument written to": (squared_error, "_difference", "outputs - targets\n",
                             "np.subtract(outputs, targets, out=outputs)\n", "writes to its argument"),
+}  # fmt: skip
+SIMILARITY = {
     "weight of the label": (smoothing, "label_smoothing_matrix", "count) * w,", "count) * w[:, None],", DIFFERENT),
     "sign of the distance": (from_distance, "similarity_from_distance", "np.exp(-as", "np.exp(as", DIFFERENT),
     "columns normalised": (from_distance, "similarity_from_distance", "H.sum(1, keep", "H.sum(0, keep", DIFFERENT),
     "weights taken for logits": (floor, "infogain_floor", "np.log(H)", "H", DIFFERENT),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SIMILARITY)
+def test_slips_in_the_matrices(name):
+    claim, where, right, wrong, reason = SIMILARITY[name]
+    with pytest.raises(ProofError, match=reason):
+        claim(variant(similarity, where, right, wrong))
 
 
 @pytest.mark.parametrize("name", LOSSES)
