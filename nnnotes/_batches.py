@@ -147,8 +147,7 @@ def as_batch(
         raise TypeError("H: expected an array, got a dict: write class_weight_matrix(list(H.values()))")
     given = as_numbers(matrix, H, ndim=2)
     if given.shape[1] != K or len(given) == 0:
-        wanted = f"a row per label and a column for each of the {K} classes"
-        raise expected(matrix, wanted, f"shape {given.shape}")
+        raise expected(matrix, f"a row per label and a column for each of the {K} classes", f"shape {given.shape}")
     if ignore_label is not None:
         ignore_label = as_integer("ignore_label", ignore_label)
     hint = f": soft targets and one-hot rows are a matrix, {matrix}=targets with labels=np.arange(N)"

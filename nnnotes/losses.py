@@ -50,7 +50,7 @@ def _infogain_block(z: np.ndarray, h: np.ndarray, out: np.ndarray | None = None)
         mask_unlikely(x)
     e = np.exp(x, out=x)
     e[rows, top] = 0
-    t = e.sum(1)
+    t = e.sum(1)  # of the other classes: s = 1 + t
     h_top = h[rows, top]
     h[rows, top] = 0
     q = h.sum(1)
