@@ -62,7 +62,7 @@ def _infogain_block(z: np.ndarray, h: np.ndarray, out: np.ndarray | None = None)
 
 # %% ../nbs/03_losses.ipynb #5c0e742c
 class SimilarityWarning(UserWarning):
-    """Warn of a matrix H that can hardly mean what was wanted.
+    """Warn of a matrix H that hardly means what its user wants.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def infogain_value_and_grad(
         sample, ``labels = arange(N)``.
     H : array_like, shape (M, K)
         Weight of the log-probability of each class, one row per label: the more a class resembles the
-        label, the more. Any finite numbers; they take the dtype of `logits`.
+        label, the more. Any finite numbers; they are cast to the dtype of `logits`.
     axis : int
         The axis of the classes.
     ignore_label : int, optional
@@ -129,8 +129,8 @@ def infogain_value_and_grad(
     Returns
     -------
     value : float of the dtype of `logits`
-        The loss. It is inf where a class that is masked out has a positive weight (-inf: a negative one),
-        and where the loss, or a term that is added up for it, is beyond the largest number.
+        The loss. It is inf where a masked class has a positive weight, and -inf where it has a negative one.
+        It is also infinite where the loss, or a term of its sum, exceeds the largest float.
     grad : ndarray, shape and dtype of `logits`
         Its gradient with respect to the logits.
 
@@ -138,16 +138,16 @@ def infogain_value_and_grad(
     ------
     ValueError
         Shapes that do not match, labels out of range, an unknown normalization; logits that are NaN,
-        +inf, or only -inf along `axis`; weights that are not finite, in a row that is used, or have no
-        finite sum; weights of both signs on classes that are masked out, or infinite losses of both signs.
+        +inf, or only -inf along `axis`; a row in use whose weights are not finite or have no finite sum;
+        weights of both signs on masked classes; infinite losses of both signs.
     TypeError
         Arguments that are not numbers, labels or an `ignore_label` that are not integers, masked arrays.
 
     Warns
     -----
     SimilarityWarning
-        `H` looks like distances: square, 0 on the diagonal and positive everywhere else. Not if the labels
-        are ``arange(N)``. If it is meant so, silence it with
+        If `H` looks like distances: square, 0 on the diagonal and positive everywhere else. There is no
+        warning if the labels are ``arange(N)``. To silence it, write
         ``warnings.simplefilter("ignore", nnnotes.losses.SimilarityWarning)``.
 
     See Also
@@ -156,7 +156,7 @@ def infogain_value_and_grad(
     infogain_losses : One value for each sample.
     infogain_from_probabilities_value_and_grad : The same loss of probabilities.
     expected_distance_value_and_grad : The loss that takes distances.
-    check_similarity : What may be wrong with a matrix.
+    nnnotes.similarity.check_similarity : What may be wrong with a matrix.
 
     Notes
     -----
@@ -165,11 +165,11 @@ def infogain_value_and_grad(
     .. math:: L = -\\sum_j h_j \\log p_j = r \\log \\sum_c e^{z_c} - \\sum_j h_j z_j, \\qquad
               \\partial L / \\partial z_k = r p_k - h_k
 
-    A class whose probability, divided like the losses, is below 4 times the smallest normal number may count as
-    impossible. Batches of 20,000 logits and more are computed without subtracting the largest logit where that
-    loses no digits (but for weights of both signs that add up to about 0); a row's last digits may then differ
-    from those of the row alone. Proved at (N, M, K) = (2, 3, 5) and (5, 2, 4) for this function, every position
-    of the largest logit, and for the way that large batches take.
+    A class may count as impossible if its probability, divided by what the losses are divided by, is below 4
+    times the smallest normal number. Batches of 20,000 logits and more skip the shift by the largest logit where
+    that costs no digits. (It may cost some if weights of both signs add up to about 0.) The last digits of a row
+    may then differ from those of the row alone. Proved at (N, M, K) = (2, 3, 5) and (5, 2, 4) for every position
+    of the largest logit, with and without that shift.
 
     References
     ----------
@@ -470,7 +470,7 @@ def expected_distance_value_and_grad(
         The row of `D` that belongs to each sample, 0 to M - 1.
     D : array_like, shape (M, K)
         Distance of each class from each label, or what else a mistake costs. Any finite numbers; they
-        take the dtype of `logits`.
+        are cast to the dtype of `logits`.
     axis : int
         The axis of the classes.
     ignore_label : int, optional
@@ -490,8 +490,8 @@ def expected_distance_value_and_grad(
     ------
     ValueError
         Shapes that do not match, labels out of range, an unknown normalization; logits that are NaN,
-        +inf, or only -inf along `axis`; distances that are not finite, in a row that is used, or whose
-        differences from the most probable class's overflow.
+        +inf, or only -inf along `axis`; a row in use whose distances are not finite, or differ from that of
+        the most probable class by more than the largest float.
     TypeError
         Arguments that are not numbers, labels or an `ignore_label` that are not integers, masked arrays.
 
@@ -506,10 +506,10 @@ def expected_distance_value_and_grad(
 
     .. math:: E = \\sum_j p_j d_j, \\qquad \\partial E / \\partial z_k = p_k (d_k - E)
 
-    It is the Wasserstein distance from p to the label. It is not convex, and flat where a class is
-    certain, the right or a wrong one. Probabilities below the smallest normal number may count as 0.
-    Proved for this function at (N, M, K) = (2, 3, 5) and (3, 2, 4), every position of the largest logit,
-    with the mean and with the sum.
+    It is the Wasserstein distance from p to the label. It is not convex. It is flat where one class is
+    certain, be it the right one or not. Probabilities below the smallest normal number may count as 0.
+    Proved at (N, M, K) = (2, 3, 5) and (3, 2, 4) for every position of the largest logit, with the mean and
+    with the sum.
 
     Examples
     --------
@@ -579,8 +579,7 @@ def squared_error_value_and_grad(
     value : float of the dtype of `outputs`
         The loss.
     grad : ndarray, shape and dtype of `outputs`
-        Its gradient with respect to the outputs. Both are infinite where they are beyond the largest
-        number.
+        Its gradient with respect to the outputs. Both are infinite where they exceed the largest float.
 
     Raises
     ------
@@ -597,8 +596,8 @@ def squared_error_value_and_grad(
     -----
     .. math:: L = \\tfrac12 \\sum_j (o_j - t_j)^2, \\qquad \\partial L / \\partial o_k = o_k - t_k
 
-    A mean over the outputs as well, as PyTorch's ``mse_loss``, is 2/K times this. Proved for this
-    function at (N, K) = (2, 3) and (5, 4), along either axis, with the mean and with the sum.
+    PyTorch's ``mse_loss`` takes the mean over the outputs as well: it is 2/K times this. Proved at
+    (N, K) = (2, 3) and (5, 4), along either axis, with the mean and with the sum.
 
     Examples
     --------
@@ -624,7 +623,7 @@ def squared_error(
     Returns
     -------
     float of the dtype of `outputs`
-        The loss; inf where it is beyond the largest number.
+        The loss; inf where it exceeds the largest float.
 
     See Also
     --------
