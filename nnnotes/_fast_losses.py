@@ -49,7 +49,7 @@ def fast_block(
 
 # %% ../nbs/appendix/fast_losses.ipynb #5c0e7715
 def fast_infogain_rows(
-    Z: np.ndarray, labels: np.ndarray, H: np.ndarray, n: int, plain_block: Callable[..., np.ndarray]
+    Z: np.ndarray, labels: np.ndarray, H: np.ndarray, n: int, plain_block: Callable[..., tuple[np.ndarray, np.ndarray]]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Infogain losses of rows of logits, divided by n, and their gradient; doubtful rows by `plain_block`."""
     losses, grad = np.empty(len(Z), Z.dtype), np.empty_like(Z)
@@ -67,14 +67,12 @@ def fast_infogain_rows(
         if sums is None:
             h /= n
         if confident:
-            losses[rows] = plain_block(z, h, g)
+            losses[rows], _ = plain_block(z, h, g)
             continue
         r = h.sum(1) if sums is None else sums[y]
         losses[rows], trusted = fast_block(z, h, r, g, lowest)
         doubtful = np.flatnonzero(~trusted)
         if len(doubtful):
-            again = np.empty((len(doubtful), z.shape[1]), z.dtype)
-            losses[start + doubtful] = plain_block(z[doubtful], h[doubtful], again)
-            g[doubtful] = again
+            losses[start + doubtful], g[doubtful] = plain_block(z[doubtful], h[doubtful])
             confident = 2 * len(doubtful) > len(z)  # as in a trained network: the rest goes the plain way at once
     return losses, grad

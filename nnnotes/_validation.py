@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias,
 import numpy as np
 
 # %% auto #0
-__all__ = ['FLOATS', 'COMPLEX', 'WAYS', 'PACKAGES', 'expected', 'is_exact', 'is_masked', 'kind_of', 'advice', 'from_objects',
-           'as_array', 'as_numbers', 'offender', 'no_nan', 'finite', 'Interval', 'within', 'positive', 'normal',
-           'together', 'as_labels', 'as_float_type', 'as_integer', 'as_axis', 'one_of', 'as_distances', 'missing_extra']
+__all__ = ['FLOATS', 'COMPLEX', 'WAYS', 'NOT_NEGATIVE', 'PACKAGES', 'expected', 'is_exact', 'is_masked', 'kind_of', 'advice',
+           'from_objects', 'as_array', 'as_numbers', 'offender', 'no_nan', 'finite', 'Interval', 'within', 'positive',
+           'normal', 'together', 'as_labels', 'as_float_type', 'as_integer', 'as_axis', 'one_of', 'as_distances',
+           'missing_extra']
 
 # %% ../nbs/00_notation.ipynb #fa73038c
 def expected(name: str, what: str, got: object) -> ValueError:
@@ -139,6 +140,9 @@ class Interval(NamedTuple):
 
     def __str__(self) -> str:
         return f"{'(['[self.closed[0]]}{self.lower}, {self.upper}{')]'[self.closed[1]]}"
+
+# %% ../nbs/00_notation.ipynb #4e6df5a2
+NOT_NEGATIVE = Interval(0, np.inf, (True, False))
 
 # %% ../nbs/00_notation.ipynb #5d71d4c1
 def within(name: str, array: np.ndarray, interval: Interval) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import losses
+from . import similarity
 from ._validation import expected, missing_extra
 from .activations import scaled_tanh
 
@@ -143,10 +143,10 @@ _LEAST = 0.001  # of a probability, as far as a hand moves it
 def _infogain_presets() -> list[dict[str, Any]]:
     """Matrices and predictions."""
     matrices = {
-        "identity": losses.identity_matrix(3),
-        "class weights 1, 1, 3": losses.class_weight_matrix([1, 1, 3]),
-        "label smoothing 0.1": losses.label_smoothing_matrix(3, 0.1),
-        "their similarities, exp(−d)": losses.similarity_from_distance(_DISTANCES),
+        "identity": similarity.identity_matrix(3),
+        "class weights 1, 1, 3": similarity.class_weight_matrix([1, 1, 3]),
+        "label smoothing 0.1": similarity.label_smoothing_matrix(3, 0.1),
+        "their similarities, exp(−d)": similarity.similarity_from_distance(_DISTANCES),
     }
     matrix = {name: {"reading": "similarity", "matrix": H.tolist()} for name, H in matrices.items()}
     matrix["the asker’s distances"] = {"reading": "distance", "matrix": _DISTANCES}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import SHOTS, show, stop_clock
 
-from nnnotes.losses import class_weight_matrix, similarity_from_distance
+from nnnotes.similarity import class_weight_matrix, similarity_from_distance
 
 DISTANCES = [[0, 1, 4], [1, 0, 4], [4, 4, 0]]
 RECORD = """(handle) => { // where it is drawn, and what it says, in every frame from now on

@@ -10,13 +10,8 @@ from conftest import ROOT, SHOTS, show, stop_clock
 
 from nnnotes import widgets
 from nnnotes.activations import scaled_tanh
-from nnnotes.losses import (
-    expected_distance_value_and_grad,
-    infogain_losses,
-    infogain_value_and_grad,
-    similarity_from_distance,
-    softmax,
-)
+from nnnotes.losses import expected_distance_value_and_grad, infogain_losses, infogain_value_and_grad, softmax
+from nnnotes.similarity import similarity_from_distance
 
 FORMULAS = (ROOT / "nnnotes/static/formulas.js").read_text(encoding="utf-8")
 COMPUTE = """async ([text, calls]) => {

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 from batches import dtypes
 
-from nnnotes.losses import infogain, infogain_losses, infogain_value_and_grad, label_smoothing_matrix, log_softmax
+from nnnotes.losses import infogain, infogain_losses, infogain_value_and_grad, log_softmax
 from nnnotes.proof import oracle, ulp_error
+from nnnotes.similarity import label_smoothing_matrix
 
 pytestmark = pytest.mark.usefixtures("way")
 LAST = {np.float32: 87, np.float64: 708}  # e^-x is a normal number up to here

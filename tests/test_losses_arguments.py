@@ -4,20 +4,24 @@ import pytest
 from batches import case, close
 from conftest import peer
 
-from nnnotes import losses
+from nnnotes import losses, similarity
 from nnnotes.losses import (
-    check_similarity,
-    class_weight_matrix,
     expected_distance,
     expected_distance_value_and_grad,
     infogain,
     infogain_from_probabilities_value_and_grad,
     infogain_losses,
     infogain_value_and_grad,
-    label_smoothing_matrix,
-    similarity_from_distance,
     softmax,
     squared_error_value_and_grad,
+)
+from nnnotes.similarity import (
+    check_similarity,
+    class_weight_matrix,
+    ignore_labels,
+    infogain_floor,
+    label_smoothing_matrix,
+    similarity_from_distance,
 )
 
 # Layouts: long sums, in which one number added after the other would cost digits
@@ -54,6 +58,8 @@ CALLS = {
     "class_weight_matrix": (Z[0, :300] ** 2,),
 }
 
+PUBLIC = {name: getattr(module, name) for module in (losses, similarity) for name in module.__all__}
+
 
 def parts(result):
     """What a function returns, as a tuple."""
@@ -62,13 +68,13 @@ def parts(result):
 
 def test_every_function_that_takes_arrays_is_called():
     others = {"SimilarityWarning", "identity_matrix", "similarity_from_tree", "label_smoothing_matrix"}
-    assert CALLS.keys() | others == set(losses.__all__)
+    assert CALLS.keys() | others == PUBLIC.keys()
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_the_layout_of_no_argument_matters(name, way):
     """What comes is what the same numbers give in float64, to a few roundings of float32."""
-    function, arguments = getattr(losses, name), CALLS[name]
+    function, arguments = PUBLIC[name], CALLS[name]
     wanted = parts(function(*(a.astype(float) if a.dtype.kind == "f" else a for a in arguments)))
     for place, argument in enumerate(arguments):
         for layout, change in {"C": np.array, **LAYOUTS}.items():
@@ -82,7 +88,7 @@ def test_the_layout_of_no_argument_matters(name, way):
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax", "infogain_value_and_grad", "squared_error_value_and_grad"])
 def test_the_axis_of_the_classes_does_not_matter(name, way):
-    function, (first, *others) = getattr(losses, name), CALLS[name]
+    function, (first, *others) = PUBLIC[name], CALLS[name]
     wanted = parts(function(first, *others))
     turn = name.startswith("squared")
     for layout in (np.ascontiguousarray, np.asfortranarray):
@@ -124,7 +130,7 @@ def test_no_argument_is_written_to(way):
         infogain_from_probabilities_value_and_grad(p, labels, H, ignore_label=2)
         squared_error_value_and_grad(logits, p)
         label_smoothing_matrix(3, 0.1, weight=H[0])
-        check_similarity(H), losses.infogain_floor(H), losses.ignore_labels(H, labels)
+        check_similarity(H), infogain_floor(H), ignore_labels(H, labels)
 
 
 # Labels

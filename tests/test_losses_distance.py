@@ -6,7 +6,7 @@ import pytest
 from batches import NORMALIZATIONS, RANKS, by_loops, case, close, dtypes
 from batches import expected_distance as one_sample
 from conftest import peer
-from scipy import stats
+from scipy import optimize, stats
 
 from nnnotes.losses import (
     expected_distance,
@@ -64,6 +64,18 @@ def test_expected_distance_is_the_wasserstein_distance_to_the_label():
         for y in range(5):
             wanted = stats.wasserstein_distance(places, places[y : y + 1], softmax(logits)[0])
             np.testing.assert_allclose(expected_distance(logits, [y], D), wanted, rtol=1e-12, atol=1e-15)
+
+
+def test_a_solver_that_may_choose_the_transport_finds_no_cheaper_one():
+    rng = np.random.default_rng(0)
+    D = np.abs(np.subtract.outer([0.0, 1, 2.5, 7], [0, 1, 2.5, 7]))
+    leaves, arrives = np.kron(np.eye(4), np.ones(4)), np.kron(np.ones(4), np.eye(4))
+    p = softmax(rng.normal(size=4))
+    for y in range(4):
+        sums = np.concatenate([p, np.eye(4)[y]])
+        plan = optimize.linprog(D.ravel(), A_eq=np.vstack([leaves, arrives]), b_eq=sums)
+        np.testing.assert_allclose(plan.x.reshape(4, 4), np.outer(p, np.eye(4)[y]), atol=1e-9)
+        np.testing.assert_allclose(expected_distance(np.log([p]), [y], D), plan.fun, rtol=1e-9, atol=1e-9)
 
 
 @dtypes

@@ -13,15 +13,17 @@ from scipy.spatial.distance import cdist
 
 from nnnotes.losses import (
     SimilarityWarning,
+    infogain,
+    infogain_from_probabilities_value_and_grad,
+    infogain_losses,
+    infogain_value_and_grad,
+)
+from nnnotes.similarity import (
     check_similarity,
     class_weight_matrix,
     identity_matrix,
     ignore_labels,
-    infogain,
     infogain_floor,
-    infogain_from_probabilities_value_and_grad,
-    infogain_losses,
-    infogain_value_and_grad,
     label_smoothing_matrix,
     similarity_from_distance,
     similarity_from_tree,

@@ -11,7 +11,8 @@ SCRIPT = ROOT / "tests" / "users_script.py"
 REFUSED = """
 import numpy as np
 from nnnotes.activations import scaled_tanh, tanh
-from nnnotes.losses import identity_matrix, infogain, similarity_from_tree, softmax
+from nnnotes.losses import infogain, softmax
+from nnnotes.similarity import identity_matrix, similarity_from_tree
 from nnnotes.proof import ulp_error
 
 tanh("x")

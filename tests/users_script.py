@@ -9,17 +9,19 @@ import nnnotes as nn
 from nnnotes.activations import Activation, Saturation, leaky_relu, relu, scaled_tanh, tanh
 from nnnotes.losses import (
     SimilarityWarning,
-    class_weight_matrix,
     expected_distance_value_and_grad,
     infogain,
     infogain_value_and_grad,
-    label_smoothing_matrix,
-    similarity_from_distance,
-    similarity_from_tree,
     softmax,
     squared_error_value_and_grad,
 )
 from nnnotes.proof import ulp_error
+from nnnotes.similarity import (
+    class_weight_matrix,
+    label_smoothing_matrix,
+    similarity_from_distance,
+    similarity_from_tree,
+)
 
 # Activations: numbers, lists, arrays
 number: float = tanh(0.5)
