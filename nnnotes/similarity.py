@@ -101,7 +101,7 @@ def _check_representable(name: str, numbers: np.ndarray, dtype: FloatType) -> No
 def label_smoothing_matrix(
     count: int, smoothing: float, *, weight: Numbers | None = None, dtype: FloatType = np.float64
 ) -> np.ndarray:
-    """The matrix of label smoothing: a share of the credit is spread over all classes, with or without class weights.
+    """The matrix of label smoothing, with or without class weights.
 
     Parameters
     ----------
@@ -203,7 +203,7 @@ def class_weight_matrix(weight: Numbers, *, dtype: FloatType = np.float64) -> np
 def similarity_from_distance(
     D: Numbers, *, scale: float = 1.0, normalize: bool = False, dtype: FloatType = np.float64
 ) -> np.ndarray:
-    """Similarities that fall off exponentially with the distance.
+    """The similarities that fall off exponentially with the distance.
 
     Parameters
     ----------
@@ -286,7 +286,7 @@ def _read_tree(tree: tuple | list) -> np.ndarray:
 
 # %% ../nbs/04_similarity.ipynb #5c0e7414
 def similarity_from_tree(tree: tuple | list, *, dtype: FloatType = np.float64) -> np.ndarray:
-    """Similarities of labels that are the leaves of a tree.
+    """The similarities of labels that are the leaves of a tree.
 
     Parameters
     ----------

@@ -15,13 +15,13 @@ from nnnotes.losses import (
     softmax,
     squared_error_value_and_grad,
 )
+from nnnotes.proof import ulp_error
 from nnnotes.similarity import (
     class_weight_matrix,
     label_smoothing_matrix,
     similarity_from_distance,
     similarity_from_tree,
 )
-from nnnotes.proof import ulp_error
 
 # Activations: numbers, lists, arrays
 number: float = tanh(0.5)
