@@ -278,7 +278,7 @@ def _read_tree(tree: tuple | list) -> np.ndarray:
     labels, places = [label for label, _ in paths], [path for _, path in paths]
     strays = [f"{label} in the place of {i}" for i, label in enumerate(labels) if label != i]
     if strays or not labels:
-        raise expected("tree", "each label from 0 on once", strays[0] if strays else "none")
+        raise expected("tree", "the labels 0, 1, 2, ..., each once", strays[0] if strays else "none")
     levels = np.full((max(map(len, places)), len(labels)), np.nan)
     for label, path in enumerate(places):
         levels[: len(path), label] = path
@@ -357,7 +357,7 @@ def infogain_floor(H: Numbers) -> np.ndarray:
     Raises
     ------
     ValueError, TypeError
-        Weights that are negative (the loss has no least value), not finite, not numbers or none at all.
+        Weights that are negative (the loss then has no least value), not finite, not numbers or none at all.
 
     See Also
     --------
@@ -400,16 +400,16 @@ def ignore_labels(H: Numbers, labels: Labels) -> np.ndarray:
     Raises
     ------
     ValueError, TypeError
-        A matrix that is none, or holds NaN or infinities; labels out of range or not integers.
+        `H` is no matrix, or holds NaN or infinities; labels out of range or not integers.
 
     See Also
     --------
-    infogain_value_and_grad : Its `ignore_label` leaves samples out of the mean, too.
+    infogain_value_and_grad : Its `ignore_label` also leaves the samples out of the mean.
 
     Notes
     -----
-    Samples with these labels have loss 0 and gradient 0, and count in a mean over the valid samples;
-    those with the `ignore_label` of a loss do not.
+    Samples with these labels have loss 0 and gradient 0. They still count in a mean over the valid samples;
+    samples with the `ignore_label` of a loss do not.
 
     Examples
     --------
@@ -438,8 +438,8 @@ def _find_problems(H: np.ndarray, checked: np.ndarray) -> list[tuple[str, np.nda
     overflown = ~(abs(total) < np.inf)
     empty = ~(total > 0) & ~overflown
     findings = [
-        ("negative weights ({}): the loss falls without end as such a class gets improbable", negative),
-        ("no positive sum ({}): the label is ignored (say ignored=), or its loss has no minimum", empty),
+        ("negative weights ({}): the loss falls without end as such a class becomes improbable", negative),
+        ("no positive sum ({}): the label is ignored (name it in ignored=), or its loss has no minimum", empty),
         ("a sum that overflows ({}): the losses refuse it, unless a mean makes it smaller", overflown),
     ]
     if H.shape[0] == H.shape[1] > 1:
@@ -473,7 +473,7 @@ def check_similarity(H: Numbers, *, ignored: Labels = ()) -> np.ndarray:
     Raises
     ------
     ValueError, TypeError
-        NaN or infinities, a matrix that is none; labels out of range or not integers.
+        `H` is no matrix, or holds NaN or infinities; labels out of range or not integers.
 
     Warns
     -----
