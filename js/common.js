@@ -23,9 +23,9 @@ const same = (p, q) =>
 
 /**
  * The parameters of one model, which all of its views share. A hand sets them at once, so that whatever reads them
- * reads what was meant; only the picture glides there. The model, and with it the kernel and what is linked, hears of
- * them a little later, and once for many: it would cost the next frame. What it answers in the meantime is older than
- * what the hand has set, and does not count until the hand lets go.
+ * reads what was meant; only the picture glides there. The model, and with it the kernel and what is linked, is told a
+ * little later, and once for many changes, since telling it costs the next frame. What it says in the meantime is older
+ * than what the hand has set, and does not count until the hand lets go.
  */
 function parameters(model) {
   const mine = new Map(); // what a hand has set and the model need not know yet
@@ -102,7 +102,7 @@ function parameters(model) {
       for (const name of moving) flights.set(name, { from: from.get(name), to: values[name], start: null });
     },
 
-    /** A frame begins. Returns whether the picture is still on its way, as far as nothing else has been set since. */
+    /** A frame begins. Returns whether something still glides; a parameter that was set anew meanwhile stops gliding. */
     frame(now) {
       time = now;
       for (const [name, flight] of flights) {
@@ -118,7 +118,7 @@ function parameters(model) {
       [holder, before] = [node, new Map()];
     },
 
-    /** The hand is off; `back` if the gesture came to nothing: everything is as it was. */
+    /** The hand lets go. With `back` the gesture came to nothing, and everything returns to what it was. */
     release,
 
     /** What the kernel last answered to a question of this kind, asked once for all views: {answer, fresh}. */
@@ -485,7 +485,7 @@ function mount(state, formulas, el, { className, label, build }) {
     node.contains(event.target) && event.target.toggleAttribute("data-lm-suppress-shortcuts", !passed(event));
   window.addEventListener("keydown", guard, true);
   root.on("keydown", (event) => passed(event) || event.stopPropagation());
-  // after a hand come keys: Firefox would not show then where the focus is
+  // where keys follow a hand, Firefox would not show the focus
   root.on("keydown.seen", () => root.classed("nn-keys", true)).on("pointerdown.seen", () => root.classed("nn-keys", false));
   const draw = build(view, formulas);
   let width = 0;

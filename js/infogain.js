@@ -18,7 +18,7 @@ const sum = (values) => values.reduce((total, value) => total + value, 0);
 const most = (values) => values.indexOf(Math.max(...values));
 const corner = (k) => [0, 1, 2].map((j) => Number(j === k));
 
-/** The nearest probabilities that are all at least `least`, more or less: what is below is raised, the rest shrinks. */
+/** Probabilities like these, but none below `least`: what lies below is raised, and the rest is scaled down. */
 function inside(p, least) {
   const above = p.map((value) => Math.max(0, value - least));
   return above.map((value) => least + (value * (1 - 3 * least)) / sum(above));
@@ -32,7 +32,7 @@ function directions(p) {
   return edges.flatMap(([i, j]) => parts.map((part) => less(add(corner(i), less(corner(j), corner(i)), part), p)));
 }
 
-/** Lines of equal loss around the point where a convex loss is least: where it passes each level, on each ray. */
+/** Lines of equal loss around the minimum of a convex loss: on each ray from there, the points where it reaches the levels. */
 function contours(loss, best, levels) {
   const lines = levels.map(() => []);
   for (const u of directions(best)) {
@@ -111,7 +111,7 @@ function build(view, F) {
     const rest = 1 - p[k];
     move(p.map((value, j) => (j === k ? to : rest > 0 ? (value * (1 - to)) / rest : (1 - to) / 2)));
   };
-  let upright = false; // whether the last key moved the point up or down: the value to tell is that of its height
+  let upright = false; // whether the last key moved the point up or down: then the value to speak is its height
   const point = handle(view, svg, {
     label: "Prediction", className: "c-f",
     at: () => { const [px, py] = xy(see("prediction")); return { x: px, y: py }; },
@@ -255,7 +255,7 @@ function build(view, F) {
       each.best.text(now.flat ? "any" : percent(b[j], "< 1\u00a0%"));
       each.grad.text(num(g[j]));
     });
-    says(told(now));
+    says(describe(now));
   }
 
   /** Whether a label fits into the triangle there. */
@@ -283,9 +283,9 @@ function nearest(distances) {
 }
 
 /**
- * The matrix as similarities, or as distances. What a bounded entry cannot hold (the distance of similarity 0 is
- * infinite) must not be lost: an entry becomes again what it was made of, unless a hand has changed it since, or
- * something else the whole matrix.
+ * The matrix, turned into similarities or into distances. Entries are bounded, and the distance of a similarity of 0 is
+ * infinite. So that the way back loses nothing, each entry is remembered with what it was turned into, until a hand
+ * changes it or something else changes the whole matrix.
  */
 function converted({ get, memory }, F, reading, entry) {
   const [from, to, one] = reading === "similarity" ? ["distance", "similarity", F.similarity] : ["similarity", "distance", F.distance];
@@ -331,8 +331,8 @@ function matrixEditor(view, parent, { classes, entry, y }) {
   });
 }
 
-/** What one sees, in a sentence that is true at every setting. */
-function told({ p, b, k, classes, values, flat, reading, loss, least, next }) {
+/** What the picture shows, in a sentence that is true at every setting. */
+function describe({ p, b, k, classes, values, flat, reading, loss, least, next }) {
   const colour = (className, text) => `<b class="${className}">${text}</b>`;
   const label = `<em>${classes[k]}</em>`;
   const mix = (odds) => {
@@ -360,7 +360,7 @@ function told({ p, b, k, classes, values, flat, reading, loss, least, next }) {
 /** The longest sentences, with numbers of many digits: there must be room for them. */
 const longest = (classes) => ["similarity", "distance", "expected distance"].map((reading) => {
   const [k, p, b] = [0, [0.28, 0.44, 0.28], [0.28, 0.28, 0.44]];
-  return told({ p, b, k, classes, values: [0.111, 0.222, 0.333], flat: false, reading, loss: 1.11, least: 0, next: [0.11, 0, 0] });
+  return describe({ p, b, k, classes, values: [0.111, 0.222, 0.333], flat: false, reading, loss: 1.11, least: 0, next: [0.11, 0, 0] });
 }); // prettier-ignore
 
 export default exploration({ className: "nn-infogain", label: "Exploration: what the infogain loss asks for", build });

@@ -260,7 +260,7 @@ function build(view, F) {
       const part = clamp((50 * scale[name]) / 2.4, [-50, 50]);
       bar.style("left", `${50 + Math.min(0, part)}%`).style("width", `${Math.abs(part)}%`);
     }
-    says(told(now));
+    says(describe(now));
 
     // how many steps would training take? That is for the kernel
     const { answer, fresh } = view.ask("steps", ["x", "target", "a", "b", "rate"].map(get).join());
@@ -285,8 +285,8 @@ function deltaPlaces(X, O, end, up) {
   return rows.flatMap((row) => sides.map(([dx, anchor]) => [X + dx, row, anchor]));
 }
 
-/** What one sees, in a sentence that is true at every setting. */
-function told({ a, x, t, o, s, d, slow, overlay, w, thresholds }) {
+/** What the picture shows, in a sentence that is true at every setting. */
+function describe({ a, x, t, o, s, d, slow, overlay, w, thresholds }) {
   const colour = (className, text) => `<b class="${className}">${text}</b>`;
   const speed = slow < 1.05 ? "as fast as it can" : `<strong>${num(slow, slow < 10 ? 1 : 0)} times slower</strong> than at 0`;
   const parts = [`At output ${colour("c-f", near(o, a))} the slope is ${colour("c-slope", num(s, 3))}: this neuron\u2019s weights move ${speed}.`];
@@ -314,7 +314,7 @@ function compared(name, value, ratio) {
 }
 
 /** The longest sentences, with numbers of many digits: there must be room for them. */
-const LONGEST = [{ o: -1.2343, s: 1.2e-4 }, { o: -1.7159, s: 1.2e-18 }].map(({ o, s }) => told({
+const LONGEST = [{ o: -1.2343, s: 1.2e-4 }, { o: -1.7159, s: 1.2e-18 }].map(({ o, s }) => describe({
   a: -o, x: -32, t: -1.7159, o, s, d: s, slow: 1 / s, overlay: "factor", w: -1.23, thresholds: { float32: 64, float64: o < -1.5 ? 19 : 64 },
 })); // prettier-ignore
 

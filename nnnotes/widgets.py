@@ -30,7 +30,7 @@ def __dir__() -> list[str]:
     return __all__  # noqa: F821 (nbdev writes it)
 
 # %% ../nbs/81_widgets.ipynb #0e80c487
-def _static(name: str) -> str:
+def _read_static(name: str) -> str:
     """The text of a file in nnnotes/static/."""
     return (files("nnnotes") / "static" / name).read_text(encoding="utf-8")
 
@@ -50,44 +50,44 @@ class _Number(traitlets.Float):
         raise traitlets.TraitError(str(expected(str(self.name), wanted, repr(value))))
 
 # %% ../nbs/81_widgets.ipynb #f1a20b06
-class _Named(traitlets.HasTraits):
-    """Whatever is set on it has a name that it knows."""
+class _NamedTraits(traitlets.HasTraits):
+    """Traits that can only be set by a name which the class knows."""
 
     def __init__(self, **traits: Any):
         for name in traits:
-            self._known(name)
+            self._check_name(name)
         super().__init__(**traits)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_"):
-            self._known(name)
+            self._check_name(name)
         super().__setattr__(name, value)
 
     @classmethod
-    def _known(cls, name: str) -> None:
-        """Refuse a name that is none of this class, and say which are."""
+    def _check_name(cls, name: str) -> None:
+        """Raise if the class has no trait of this name, and say which it has."""
         if hasattr(cls, name):
             return
-        own = [one for base in cls.__mro__ if issubclass(base, _Named) for one in vars(base)]
+        own = [one for base in cls.__mro__ if issubclass(base, _NamedTraits) for one in vars(base)]
         own = [one for one in own if one in cls.class_trait_names(sync=True) and one[0] != "_"]
         raise TypeError(f"{cls.__name__}: expected one of {', '.join(own)}, got {name}")
 
 # %% ../nbs/81_widgets.ipynb #9cd49762
-class _Exploration(_Named, anywidget.AnyWidget):
+class _Exploration(_NamedTraits, anywidget.AnyWidget):
     """A widget that draws and computes in the browser."""
 
-    _esm = _static("loader.js")
-    _css = _static("nnnotes.css")
+    _esm = _read_static("loader.js")
+    _css = _read_static("nnnotes.css")
     _code = traitlets.Unicode().tag(sync=True)
-    _formulas = traitlets.Unicode(_static("formulas.js")).tag(sync=True)
+    _formulas = traitlets.Unicode(_read_static("formulas.js")).tag(sync=True)
     _setup = traitlets.Dict().tag(sync=True)
 
     def __init__(self, **traits: Any):
         super().__init__(**traits)
         found = self.traits(sync=True).items()
         ranges = {name: [one.min, one.max] for name, one in found if isinstance(one, _Number)}
-        self._setup = {"ranges": ranges, **self._more()}
-        self.on_msg(self._hear)
+        self._setup = {"ranges": ranges, **self._extra_setup()}
+        self.on_msg(self._reply)
 
     def formula(self, name: str) -> str:
         """The JavaScript function with this name, as it runs."""
@@ -98,21 +98,21 @@ class _Exploration(_Named, anywidget.AnyWidget):
             raise expected("name", f"one of {', '.join(known)}", repr(name))
         return found[0]
 
-    def _more(self) -> dict[str, Any]:
-        """What else the picture has to know."""
+    def _extra_setup(self) -> dict[str, Any]:
+        """What the picture has to know besides the bounds."""
         return {}
 
     def _answer(self, kind: str) -> dict[str, Any]:
-        """The answer to a question that the picture leaves to Python, because it takes longer than a frame."""
+        """The answer to a question that takes longer than a frame, so that the picture asks Python."""
         raise expected("kind", "a question of this picture", repr(kind))
 
-    def _hear(self, _widget: Any, message: dict[str, Any], _buffers: Any) -> None:
-        """Answer, under the number that the question has: the picture knows then which one it was."""
+    def _reply(self, _widget: Any, message: dict[str, Any], _buffers: Any) -> None:
+        """Send the answer with the number of the question, so that the picture knows which one it was."""
         self.send({**message, **self._answer(message["kind"])})
 
 # %% ../nbs/81_widgets.ipynb #044106c0
-def _presets(**rows: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of buttons, from what they say and what they set."""
+def _list_presets(**rows: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of buttons as a list: what each says, and what it sets."""
     return [
         {
             "title": title,
@@ -122,7 +122,7 @@ def _presets(**rows: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 # %% ../nbs/81_widgets.ipynb #d4a10c0c
-def _numbers(values: Any, shape: tuple[int, ...], low: float, high: float, what: str) -> np.ndarray:
+def _check_entries(values: Any, shape: tuple[int, ...], low: float, high: float, what: str) -> np.ndarray:
     """An array of floats with this shape between two bounds, or a TraitError."""
     try:
         array = np.array(values, float)
@@ -136,12 +136,12 @@ def _numbers(values: Any, shape: tuple[int, ...], low: float, high: float, what:
 # %% ../nbs/81_widgets.ipynb #d4a10c12
 _CLASSES = ["cat", "dog", "car"]
 _DISTANCES = ((0.0, 1.0, 4.0), (1.0, 0.0, 4.0), (4.0, 4.0, 0.0))
-_ENTRY = (0.0, 4.0)
-_LEAST = 0.001  # of a probability, as far as a hand moves it
+_ENTRY_RANGE = (0.0, 4.0)
+_LEAST_PROBABILITY = 0.001  # as far as a hand can lower one
 
 # %% ../nbs/81_widgets.ipynb #d4a10c14
 def _infogain_presets() -> list[dict[str, Any]]:
-    """Matrices and predictions."""
+    """Buttons for matrices and predictions."""
     matrices = {
         "identity": similarity.identity_matrix(3),
         "class weights 1, 1, 3": similarity.class_weight_matrix([1, 1, 3]),
@@ -153,11 +153,11 @@ def _infogain_presets() -> list[dict[str, Any]]:
     sure = dict(zip(_CLASSES, 0.85 * np.eye(3) + 0.05, strict=True))
     points = {"even odds": np.full(3, 1 / 3), **sure}
     predictions = {name: {"prediction": point.tolist()} for name, point in points.items()}
-    return _presets(Matrix=matrix, Answer=predictions)
+    return _list_presets(Matrix=matrix, Answer=predictions)
 
 # %% ../nbs/81_widgets.ipynb #d4a10c0e
 class Infogain(_Exploration):
-    """Three probabilities as a point in a triangle, and what a row of a matrix asks of them.
+    """Three probabilities as a point in a triangle, and the answer that a row of a matrix asks for.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ class Infogain(_Exploration):
     >>> asked.prediction = [0.2, 0.7, 0.1]
     """
 
-    _code = traitlets.Unicode(_static("infogain.js")).tag(sync=True)
+    _code = traitlets.Unicode(_read_static("infogain.js")).tag(sync=True)
     prediction = traitlets.Any((1 / 3, 1 / 3, 1 / 3), help="probabilities of classes").tag(sync=True)
     label = traitlets.Enum(_CLASSES, "cat", help="the right class").tag(sync=True)
     matrix = traitlets.Any(_DISTANCES, help="one row for each label").tag(sync=True)
@@ -203,26 +203,26 @@ class Infogain(_Exploration):
     rate = _Number(0.3, 0.01, 2, "learning rate of the step that is drawn")
 
     @traitlets.validate("prediction")
-    def _distribution(self, proposal):
-        p = _numbers(proposal["value"], (3,), 0, 1, "prediction")
+    def _check_prediction(self, proposal):
+        p = _check_entries(proposal["value"], (3,), 0, 1, "prediction")
         total = p.sum()
-        if abs(total - 1) > 1e-5:  # of a softmax in float32 it is off by less
+        if abs(total - 1) > 1e-5:  # the sum of a softmax in float32 is off by less
             wanted = "probabilities with the sum 1"
             raise traitlets.TraitError(str(expected("prediction", wanted, f"the sum {total:g}")))
         return tuple((p if abs(total - 1) < 1e-12 else p / total).tolist())
 
     @traitlets.validate("matrix")
-    def _entries(self, proposal):
-        return tuple(map(tuple, _numbers(proposal["value"], (3, 3), *_ENTRY, "matrix").tolist()))
+    def _check_matrix(self, proposal):
+        return tuple(map(tuple, _check_entries(proposal["value"], (3, 3), *_ENTRY_RANGE, "matrix").tolist()))
 
-    def _more(self) -> dict[str, Any]:
-        return {"classes": _CLASSES, "entry": _ENTRY, "least": _LEAST, "presets": _infogain_presets()}
+    def _extra_setup(self) -> dict[str, Any]:
+        return {"classes": _CLASSES, "entry": _ENTRY_RANGE, "least": _LEAST_PROBABILITY, "presets": _infogain_presets()}
 
 # %% ../nbs/81_widgets.ipynb #a764c3f2
-def _steps(
+def _count_steps(
     x: float, target: float, a: float, b: float, rate: float, close: float, limit: int
 ) -> int | None:
-    """Steps of gradient descent on (target - f(x))²/2 until f(x) is close; None if beyond the limit."""
+    """Steps of gradient descent on (target - f(x))²/2 until f(x) is close; None if it takes more than the limit."""
     f = scaled_tanh(a, b)
     for step in range(limit + 1):
         error = target - float(f(x))
@@ -233,8 +233,8 @@ def _steps(
 
 # %% ../nbs/81_widgets.ipynb #f1a20b09
 def _saturation_presets() -> list[dict[str, Any]]:
-    """Curves, targets and inputs."""
-    return _presets(
+    """Buttons for curves, targets and inputs."""
+    return _list_presets(
         Curve={
             "tanh": {"a": 1, "b": 1},
             "LeCun’s: 1.7159, 2/3": {"a": 1.7159, "b": 2 / 3},
@@ -287,7 +287,7 @@ class Saturation(_Exploration):
     (4.0, -1.0)
     """
 
-    _code = traitlets.Unicode(_static("saturation.js")).tag(sync=True)
+    _code = traitlets.Unicode(_read_static("saturation.js")).tag(sync=True)
     x = _Number(-4.0, -32, 32, "input of the neuron")
     target = _Number(1.0, -2, 2, "what the output should be")
     a = _Number(1.0, 0.5, 2, "height")
@@ -295,7 +295,7 @@ class Saturation(_Exploration):
     rate = _Number(0.1, 0.001, 1, "learning rate of the steps that are counted")
     overlay = traitlets.Enum(["none", "slope", "factor"], "none", help="wrong derivative").tag(sync=True)
 
-    def _more(self) -> dict[str, Any]:
+    def _extra_setup(self) -> dict[str, Any]:
         return {
             "steps": {"x": 0.1, "target": 0.02, "a": 0.02, "b": 0.02},
             "bits": [[dtype, np.finfo(dtype).nmant + 1] for dtype in ("float32", "float64")],
@@ -306,5 +306,5 @@ class Saturation(_Exploration):
         if kind != "steps":
             return super()._answer(kind)
         rule = {"rate": self.rate, "close": 0.1, "limit": 10_000}
-        here, rest = (_steps(x, self.target, self.a, self.b, **rule) for x in (self.x, 0.0))
+        here, rest = (_count_steps(x, self.target, self.a, self.b, **rule) for x in (self.x, 0.0))
         return {"here": here, "rest": rest, **rule}

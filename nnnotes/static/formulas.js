@@ -53,7 +53,7 @@ export function infogain_grad(p0, p1, p2, h0, h1, h2) {
   return [-h0*(p1 + p2) + p0*(h1 + h2), -h1*(p0 + p2) + p1*(h0 + h2), -h2*(p0 + p1) + p2*(h0 + h1)];
 }
 
-/** where it is least */
+/** the probabilities where it is least */
 export function infogain_best(h0, h1, h2) {
   const t0 = 1/(h0 + h1 + h2);
   return [h0*t0, h1*t0, h2*t0];
@@ -82,12 +82,12 @@ export function step(p0, p1, p2, g0, g1, g2, eta) {
   return [t0*t3, t1*t3, t2*t3];
 }
 
-/** what a distance becomes */
+/** the similarity at a distance */
 export function similarity(d) {
   return Math.exp(-d);
 }
 
-/** and back */
+/** the distance of a similarity */
 export function distance(s) {
   return -Math.log(s);
 }

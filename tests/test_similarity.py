@@ -17,7 +17,9 @@ from nnnotes.losses import (
     infogain_from_probabilities_value_and_grad,
     infogain_losses,
     infogain_value_and_grad,
+    softmax,
 )
+from nnnotes.proof import ulp_error
 from nnnotes.similarity import (
     check_similarity,
     class_weight_matrix,
@@ -28,7 +30,6 @@ from nnnotes.similarity import (
     similarity_from_distance,
     similarity_from_tree,
 )
-from nnnotes.proof import ulp_error
 
 INF, NAN, I0 = np.inf, np.nan, np.empty((0, 3))
 
@@ -139,6 +140,8 @@ def test_the_smallest_scale_gives_the_cross_entropy_and_infinite_distances_give_
     D = 1 - np.eye(3)
     np.testing.assert_array_equal(similarity_from_distance(D, scale=1e-3), np.eye(3))
     np.testing.assert_array_equal(similarity_from_distance([[0, INF], [1, 0]]), [[1, 0], [math.exp(-1), 1]])
+    far = np.array([[0, 1, INF], [1, 0, 2], [INF, 2, 0]])
+    np.testing.assert_allclose(similarity_from_distance(far, normalize=True), special.softmax(-far, 1), rtol=1e-15)
 
 
 def leaves(tree, above=()):
@@ -262,11 +265,11 @@ REFUSED = [
     (TypeError, "tree: expected nested tuples or lists, got 0", lambda: similarity_from_tree(0)),
     (TypeError, "tree: expected an integer, got 'cat'", lambda: similarity_from_tree(("cat", "dog"))),
     (TypeError, "tree: expected an integer, got False", lambda: similarity_from_tree((False, True))),
-    (ValueError, "tree: expected each label from 0 on once, got 0 in the place of 1",
+    (ValueError, "tree: expected the labels 0, 1, 2, ..., each once, got 0 in the place of 1",
      lambda: similarity_from_tree((0, (0, 1)))),
-    (ValueError, "tree: expected each label from 0 on once, got 1 in the place of 0",
+    (ValueError, "tree: expected the labels 0, 1, 2, ..., each once, got 1 in the place of 0",
      lambda: similarity_from_tree((1, 2))),
-    (ValueError, "tree: expected each label from 0 on once, got none", lambda: similarity_from_tree(((), ()))),
+    (ValueError, "tree: expected the labels 0, 1, 2, ..., each once, got none", lambda: similarity_from_tree(((), ()))),
     (ValueError, "labels: expected integers from 0 to 1, got 2 at [1]", lambda: ignore_labels(np.eye(2), [0, 2])),
     (ValueError, "labels: expected integers from 0 to 1, got -1", lambda: ignore_labels(np.eye(2), -1)),
     (TypeError, "labels: expected integers, got bool", lambda: ignore_labels(np.eye(2), [True, False])),
@@ -287,6 +290,31 @@ def test_what_makes_no_sense_is_refused(error, message, call):
     with pytest.raises(error) as raised:
         call()
     assert str(raised.value) == message
+
+
+# What is learned
+
+
+@pytest.mark.parametrize(
+    ("row", "answer"),
+    [
+        ([1, math.exp(-1), math.exp(-4)], [0.72, 0.27, 0.01]),
+        ([2, 2 * math.exp(-1), 2 * math.exp(-4)], [0.72, 0.27, 0.01]),
+        ([1, -0.5, 0], [1, 0, 0]),
+        ([0, 0, 0], [1 / 3] * 3),
+        ([0.5, 1, 0], [1 / 3, 2 / 3, 0]),
+        ([0, 1, 4], [0, 0.2, 0.8]),
+    ],
+)
+def test_descent_arrives_at_the_shape_of_the_row(row, answer):
+    logits = np.zeros((1, 3))
+    for _ in range(2000):
+        logits -= 0.1 * infogain_value_and_grad(logits, [0], [row])[1]
+    np.testing.assert_allclose(softmax(logits)[0], answer, atol=0.006)
+
+
+def test_a_negative_entry_lets_the_loss_fall_without_end():
+    np.testing.assert_allclose(infogain([[0.0, -1000]], [0], [[1, -0.5], [0, 1]]), -500)
 
 
 # Warnings
