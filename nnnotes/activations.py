@@ -215,7 +215,7 @@ class _Tanh(Activation):
 
     Notes
     -----
-    ``f' = 4 e / (1 + e)²`` with ``e = exp(-2 |x|)``, in which nothing cancels: within 4 ulp of the true
+    ``f' = 4 q / (1 + q)²`` with ``q = exp(-2 |x|)``, in which nothing cancels: within 4 ulp of the true
     value wherever it was tried, at every float32 among others; ``f' = (1 - y) (1 + y)`` from the output;
     ``f'' = -2 f f'``. Proved on both sides of zero.
 
@@ -232,8 +232,8 @@ class _Tanh(Activation):
         return np.tanh(x)
 
     def _derivative(self, x):
-        e = decay(2 * x)
-        return 4 * e / one_plus_squared(e)
+        q = decay(2 * x)
+        return 4 * q / one_plus_squared(q)
 
     def _derivative_from_output(self, y):
         return (1 - y) * (1 + y)
@@ -289,8 +289,8 @@ class _ScaledTanh(Activation):
         return self.a * np.tanh(self.b * x)
 
     def _derivative(self, x):
-        q = decay(self.b * x)
-        return self.a * self.b * q * (4 * q / one_plus_squared(q * q))
+        r = decay(self.b * x)
+        return self.a * self.b * r * (4 * r / one_plus_squared(r * r))
 
     def _derivative_from_output(self, y):
         u = np.maximum(y, -y)
@@ -329,7 +329,7 @@ def scaled_tanh(a: float = 1.7159, b: float = 2 / 3) -> Activation:
 
     Notes
     -----
-    ``f' = 4 a b e / (1 + e)²`` with ``e = exp(-2 b |x|)``: within ``6 + 2 b |x|`` ulp of the true
+    ``f' = 4 a b q / (1 + q)²`` with ``q = exp(-2 b |x|)``: within ``6 + 2 b |x|`` ulp of the true
     value wherever it was tried, for the parameters as they are in the dtype of `x`;
     ``f' = (b / a) (a - y) (a + y)`` from the output. Value, both derivatives and the inverse are proved
     for all a, b > 0, on both sides of zero.
@@ -358,7 +358,7 @@ class _Logistic(Activation):
 
     Notes
     -----
-    ``f' = e / (1 + e)²`` with ``e = exp(-|x|)``: within 4 ulp of the true value wherever it was tried, at
+    ``f' = q / (1 + q)²`` with ``q = exp(-|x|)``: within 4 ulp of the true value wherever it was tried, at
     every float32 among others; ``f' = y (1 - y)`` from the output; ``f'' = -f' tanh(x / 2)``. The inverse
     is ``log(y / (1 - y))``, and around its zero ``2 artanh(2 y - 1)``: within 4 ulp wherever it was tried.
     Proved on both sides of zero.
@@ -378,8 +378,8 @@ class _Logistic(Activation):
         return np.exp(np.minimum(x, 0)) / (1 + decay(x))
 
     def _derivative(self, x):
-        e = decay(x)
-        return e / one_plus_squared(e)
+        q = decay(x)
+        return q / one_plus_squared(q)
 
     def _derivative_from_output(self, y):
         return y * (1 - y)

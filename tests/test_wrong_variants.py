@@ -221,7 +221,7 @@ def scaled_from_output(module):
 STEEP = (a * sp.tanh(b * x)).diff(x)
 ACTIVATIONS = {
     "square missing in sech²": (
-        ("_Tanh", "4 * e / one_plus_squared(e)", "4 * e / (1 + e)"),
+        ("_Tanh", "4 * q / one_plus_squared(q)", "4 * q / (1 + q)"),
         (lambda module: module.tanh.derivative, sp.tanh(x).diff(x), x),
     ),
     "1 - y for 1 + y": (
@@ -233,7 +233,7 @@ ACTIVATIONS = {
         (lambda module: lambda x, s: module.leaky_relu(s).derivative(x), s, x, s),
     ),
     "derivative at the wrong argument": (
-        ("_ScaledTanh", "q = decay(self.b * x)", "q = decay(x)"),
+        ("_ScaledTanh", "r = decay(self.b * x)", "r = decay(x)"),
         (scaled("derivative"), STEEP, x, a, b),
     ),
     "a for b": (
@@ -266,7 +266,7 @@ def test_slips_in_the_activations(name):
 
 def with_formulas(where, right, wrong):
     """The activations, made anew with one place of one formula of their appendix changed."""
-    made = variant(activations, "_Tanh", "4 * e", "4 * e")
+    made = variant(activations, "_Tanh", "4 * q", "4 * q")
     formulas = variant(_activation_formulas, where, right, wrong)
     vars(made).update((name, vars(formulas)[name]) for name in _activation_formulas.__all__ if name in vars(made))
     return made
