@@ -1,6 +1,7 @@
 """Activations: float error over the whole range in both dtypes, edges, errors at the door, peers."""
 import copy
 import pickle
+import re
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -10,7 +11,7 @@ from conftest import peer
 from flint import acb, arb, ctx
 
 from nnnotes import activations
-from nnnotes.activations import identity, leaky_relu, logistic, relu, scaled_tanh, softplus, tanh
+from nnnotes.activations import Activation, identity, leaky_relu, logistic, relu, scaled_tanh, softplus, tanh
 
 FLOATS = (np.float32, np.float64)
 EXACT_PAIR = scaled_tanh(3**0.5, np.arctanh(3**-0.5))
@@ -423,6 +424,7 @@ def test_a_number_gives_a_number(f, dtype):
 
 def test_names_and_equality():
     assert [repr(f) for f in (tanh, relu, leaky_relu(0.1))] == ["tanh", "relu", "leaky_relu(slope=0.1)"]
+    assert repr(scaled_tanh(2, 1)) == "scaled_tanh(a=2.0, b=1.0)" and scaled_tanh() == scaled_tanh(1.7159, 2 / 3)
     assert scaled_tanh(np.float32(0.5), 2) == scaled_tanh(0.5, 2) != scaled_tanh(0.5, 1)
     with pytest.raises(AttributeError):
         scaled_tanh().a = 1
@@ -447,6 +449,53 @@ def test_activations_go_through_another_process_and_back():
 def test_an_activation_of_ones_own_is_pickled_by_its_class():
     own = type(tanh)()
     assert type(pickle.loads(pickle.dumps(own))) is type(tanh) and tanh != own
+
+
+def test_users_find_all_in_the_public_module():
+    """Names, pickles and help speak of nnnotes.activations, wherever the machinery stands."""
+    public = [getattr(activations, name) for name in activations.__all__ if name != "Formula"]
+    kinds = [thing if hasattr(thing, "__qualname__") else type(thing) for thing in public]
+    assert {kind.__module__ for kind in kinds} == {"nnnotes.activations"}
+    ends = tanh.saturation()
+    assert b"nnnotes.activations" in pickle.dumps(ends) and pickle.loads(pickle.dumps(ends)) == ends
+
+
+@pytest.mark.parametrize("f", ALL, ids=repr)
+def test_every_activation_says_what_it_takes_and_returns(f):
+    """Once: what all have in common is added to what a class says of itself."""
+    text = type(f).__doc__
+    sections = re.findall(r"^(\w[\w ]*)\n---", text, re.M)
+    assert sections[:3] == ["Parameters", "Returns", "See Also"] and len(sections) == len(set(sections))
+    assert ("complex numbers are taken" in text) == f.analytic
+
+
+def test_a_docstring_with_parameters_of_its_own_stays():
+    class Own(Activation):
+        """Own.
+
+        Parameters
+        ----------
+        x : array_like
+            What it takes.
+        """
+
+    class Silent(Activation):
+        pass
+
+    assert Own.__doc__.count("Parameters") == 1 and Own.__doc__.startswith("Own.\n\n        Parameters")
+    assert Silent.__doc__ is None
+
+
+def test_the_slope_where_a_tanh_is_nearly_flat():
+    assert 1.8e-4 < tanh.derivative(5) < 2e-4
+    for number, textbook in ((20.0, 1 - np.tanh(20.0) ** 2), (np.float32(10.5), 1 - np.tanh(np.float32(10.5)) ** 2)):
+        assert textbook == 0 < tanh.derivative(number)
+
+
+def test_the_exact_pair_has_one_at_one_and_bends_most_there():
+    assert abs(EXACT_PAIR(1) - 1) <= 2e-16
+    x = np.linspace(0.999, 1.001, 201)
+    assert np.abs(EXACT_PAIR.second_derivative(x)).argmax() == 100
 
 
 # Complex arguments

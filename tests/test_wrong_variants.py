@@ -11,7 +11,7 @@ import pytest
 import sympy as sp
 from formulas import THRESHOLDS
 
-from nnnotes import _batches, _fast_losses, activations, losses, similarity
+from nnnotes import _activation_formulas, _batches, _fast_losses, activations, losses, similarity
 from nnnotes.proof import Leak, ProofError, prove, symbols, ulp_error
 
 
@@ -250,7 +250,7 @@ def scaled_from_output(module):
 STEEP = (a * sp.tanh(b * x)).diff(x)
 ACTIVATIONS = {
     "square missing in sech²": (
-        ("_over_square", "else top / (1 + e * (2 + e))", "else top / (1 + e)"),
+        ("_Tanh", "4 * q / one_plus_squared(q)", "4 * q / (1 + q)"),
         (lambda module: module.tanh.derivative, sp.tanh(x).diff(x), x),
     ),
     "1 - y for 1 + y": (
@@ -262,7 +262,7 @@ ACTIVATIONS = {
         (lambda module: lambda x, s: module.leaky_relu(s).derivative(x), s, x, s),
     ),
     "derivative at the wrong argument": (
-        ("_ScaledTanh", "q = _decay(_scaled(self.b, x))", "q = _decay(x)"),
+        ("_ScaledTanh", "r = decay(self.b * x)", "r = decay(x)"),
         (scaled("derivative"), STEEP, x, a, b),
     ),
     "a for b": (
@@ -274,7 +274,7 @@ ACTIVATIONS = {
         (lambda module: module.logistic.second_derivative, SIGMA.diff(x, 2), x),
     ),
     "minimum for maximum": (
-        ("_Softplus", "np.maximum(x, 0) + _log1p", "np.minimum(x, 0) + _log1p"),
+        ("_Softplus", "np.maximum(x, 0) + log_one_plus", "np.minimum(x, 0) + log_one_plus"),
         (lambda module: module.softplus, sp.log(1 + sp.exp(x)), x),
     ),
 }
@@ -293,9 +293,52 @@ def test_slips_in_the_activations(name):
         judge(variant(activations, *slip), *claim)
 
 
+def with_formulas(where, right, wrong):
+    """The activations, made anew with one place of one formula of their appendix changed."""
+    made = variant(activations, "_Tanh", "4 * q", "4 * q")
+    formulas = variant(_activation_formulas, where, right, wrong)
+    vars(made).update((name, vars(formulas)[name]) for name in _activation_formulas.__all__ if name in vars(made))
+    return made
+
+
+def back(name, *parameters):
+    """What the inverse in the module makes of the right output."""
+
+    def question(module):
+        def answer(x, *given):
+            f, g = (getattr(one, name) for one in (activations, module))
+            return (g(*given) if parameters else g).inverse((f(*given) if parameters else f)(x))
+
+        return answer
+
+    return question, x, x, *parameters
+
+
+FORMULAS = {
+    "square missing": (
+        ("one_plus_squared", "else 1 + e * (2 + e)", "else 1 + e"),
+        (lambda module: module.tanh.derivative, sp.tanh(x).diff(x), x),
+    ),
+    "half of artanh": (("log_odds", "near = 2 * np.arctanh", "near = np.arctanh"), back("logistic")),
+    "output not added": (("softplus_inverse", "y + np.log(-np.expm1(-y))", "np.log(-np.expm1(-y))"), back("softplus")),
+    "log 2 not subtracted": (("minus_log2", "y - np.log(np.full_like(y, 2))", "y - 0"), back("softplus")),
+    "twice the ratio": (("scaled_artanh", "2 * (u / (a - u))", "u / (a - u)"), back("scaled_tanh", a, b)),
+}
+PIECES = (-1, 1, 1 / 4, 1 / 2, 3 / 4, 5 / 4)
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_slips_in_the_formulas_of_the_activations(name):
+    slip, (question, formula, *arguments) = FORMULAS[name]
+    options = {"point": {"x": -2 if name == "output not added" else -0.75}, "thresholds": PIECES}
+    prove(question(activations), formula, *arguments, **options)
+    with pytest.raises(ProofError, match="is not the formula"):
+        prove(question(with_formulas(*slip)), formula, *arguments, **options)
+
+
 def test_only_the_oracle_finds_a_forgotten_absolute_value():
     """exp(-2x) is as good as exp(-2|x|) on paper; in floats it overflows, and the slope is NaN."""
-    forgot = variant(activations, "_decay", "else -np.abs(u)", "else -u")
+    forgot = with_formulas("decay", "else -np.abs(u)", "else -u")
     for side in (-0.75, 0.75):
         prove(forgot.tanh.derivative, sp.tanh(x).diff(x), x, point={"x": side})
     with np.errstate(all="ignore"):
