@@ -12,8 +12,8 @@ import numpy as np
 from ._validation import Interval, within
 
 # %% auto #0
-__all__ = ['LOG2_LACKS', 'decay', 'one_plus_squared', 'log_one_plus', 'log_odds', 'minus_log2', 'softplus_inverse', 'check_strip',
-           'scaled_artanh', 'tanh_thresholds', 'logistic_thresholds', 'softplus_thresholds']
+__all__ = ['LOG2_REMAINDER', 'decay', 'one_plus_squared', 'log_one_plus', 'log_odds', 'minus_log2', 'softplus_inverse',
+           'check_strip', 'scaled_artanh', 'tanh_thresholds', 'logistic_thresholds', 'softplus_thresholds']
 
 # %% ../nbs/appendix/activation_formulas.ipynb #9071c7d5
 def decay(u: np.ndarray) -> np.ndarray:
@@ -21,14 +21,14 @@ def decay(u: np.ndarray) -> np.ndarray:
     return np.exp(np.minimum(u, -u) if np.iscomplexobj(u) else -np.abs(u))
 
 # %% ../nbs/appendix/activation_formulas.ipynb #375a782b
-def one_plus_squared(e: np.ndarray) -> np.ndarray:
-    """(1 + e)²."""
-    return (1 + e) ** 2 if np.iscomplexobj(e) else 1 + e * (2 + e)
+def one_plus_squared(q: np.ndarray) -> np.ndarray:
+    """(1 + q)²."""
+    return (1 + q) ** 2 if np.iscomplexobj(q) else 1 + q * (2 + q)
 
 # %% ../nbs/appendix/activation_formulas.ipynb #a8b8ae03
-def log_one_plus(e: np.ndarray) -> np.ndarray:
-    """log(1 + e), also where `e` is small and complex."""
-    return 2 * np.arctanh(e / (2 + e)) if np.iscomplexobj(e) else np.log1p(e)
+def log_one_plus(q: np.ndarray) -> np.ndarray:
+    """log(1 + q), also where `q` is small and complex."""
+    return 2 * np.arctanh(q / (2 + q)) if np.iscomplexobj(q) else np.log1p(q)
 
 # %% ../nbs/appendix/activation_formulas.ipynb #4332efed
 def log_odds(y: np.ndarray) -> np.ndarray:
@@ -38,12 +38,12 @@ def log_odds(y: np.ndarray) -> np.ndarray:
     return np.where(middle, near, np.log(y / (1 - y)))[()]
 
 # %% ../nbs/appendix/activation_formulas.ipynb #68d43198
-LOG2_LACKS = {"f": -1.9046542999577679e-09, "d": 2.3190468138462996e-17}  # by the type code of the dtype
+LOG2_REMAINDER = {"f": -1.9046542999577679e-09, "d": 2.3190468138462996e-17}  # by the type code of the dtype
 
 
 def minus_log2(y: np.ndarray) -> np.ndarray:
     """y - log 2, with all digits where the difference is small."""
-    return y - np.log(np.full_like(y, 2)) - LOG2_LACKS.get(y.dtype.char.lower(), 0)
+    return y - np.log(np.full_like(y, 2)) - LOG2_REMAINDER.get(y.dtype.char.lower(), 0)
 
 # %% ../nbs/appendix/activation_formulas.ipynb #bd20af01
 def softplus_inverse(y: np.ndarray) -> np.ndarray:

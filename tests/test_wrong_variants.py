@@ -316,7 +316,7 @@ def back(name, *parameters):
 
 FORMULAS = {
     "square missing": (
-        ("one_plus_squared", "else 1 + e * (2 + e)", "else 1 + e"),
+        ("one_plus_squared", "else 1 + q * (2 + q)", "else 1 + q"),
         (lambda module: module.tanh.derivative, sp.tanh(x).diff(x), x),
     ),
     "half of artanh": (("log_odds", "near = 2 * np.arctanh", "near = np.arctanh"), back("logistic")),
