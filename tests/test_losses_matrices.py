@@ -18,6 +18,7 @@ from nnnotes.losses import (
     infogain_losses,
     infogain_value_and_grad,
 )
+from nnnotes.proof import ulp_error
 from nnnotes.similarity import (
     check_similarity,
     class_weight_matrix,
@@ -28,7 +29,6 @@ from nnnotes.similarity import (
     similarity_from_distance,
     similarity_from_tree,
 )
-from nnnotes.proof import ulp_error
 
 INF, NAN, I0 = np.inf, np.nan, np.empty((0, 3))
 
