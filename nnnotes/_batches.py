@@ -161,7 +161,7 @@ def as_batch(
     rows, H = as_rows(values, axis), np.ascontiguousarray(H)
     return Batch(name, matrix, values, rows, labels, H, given, ignored, n, axis)
 
-# %% ../nbs/appendix/batches.ipynb #86027ff2
+# %% ../nbs/appendix/batches.ipynb #95c32d44
 WANTED = {
     ("logits", "H"): "finite weights with a finite sum, of one sign where classes are masked out,",
     ("probabilities", "H"): "finite weights with a finite sum, of one sign where probabilities are 0,",
@@ -170,7 +170,7 @@ WANTED = {
 
 
 def check_losses(batch: Batch, losses: np.ndarray, total: bool) -> None:
-    """Raise if bad input made a loss NaN or infinite, or if the sum is wanted (`total`) and does not exist."""
+    """Raise if bad input made a loss NaN or infinite, or if there is no sum and `total` asks for it."""
     if batch.name == "logits":
         check_logits(batch.values, batch.axis, batch.ignored)
     weights = np.abs(batch.H / batch.n).sum(1)[batch.labels]
@@ -181,11 +181,11 @@ def check_losses(batch: Batch, losses: np.ndarray, total: bool) -> None:
     if total and np.isnan(losses.sum()):
         raise expected(batch.matrix, "losses that have a sum", "a sum of inf - inf")
 
-# %% ../nbs/appendix/batches.ipynb #3814f25a
+# %% ../nbs/appendix/batches.ipynb #dbbd8094
 def as_results(
     batch: Batch, losses: np.ndarray, grad: np.ndarray, total: bool = True
 ) -> tuple[np.floating, np.ndarray, np.ndarray]:
-    """The sum of the losses; the losses and the gradient in the shapes that the caller knows; 0 where ignored."""
+    """The sum of the losses, then losses and gradient in the caller's shapes; 0 for ignored samples."""
     if batch.ignored is not None:
         losses[batch.ignored.reshape(-1)] = 0
         grad[batch.ignored.reshape(-1)] = 0

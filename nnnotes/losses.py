@@ -40,8 +40,10 @@ def __dir__() -> list[str]:
     return __all__  # noqa: F821  # nbdev writes it
 
 # %% ../nbs/03_losses.ipynb #6389188d
-def _infogain_block(z: np.ndarray, h: np.ndarray, out: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Losses of rows of logits z under rows of weights h, and their gradient, written to `out`; overwrites h."""
+def _infogain_block(
+    z: np.ndarray, h: np.ndarray, out: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Losses of rows of logits z under rows of weights h, and their gradient; overwrites h."""
     rows, top = np.arange(len(z)), z.argmax(1)
     x = np.subtract(z, z[rows, top][:, None], out=out)
     cross = (h * x).sum(1)
@@ -417,10 +419,7 @@ def infogain_from_probabilities_value_and_grad(
 def _expected_distance_block(
     z: np.ndarray, d: np.ndarray, n: int, out: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Expected entry of each row of d under the softmax of rows z, and its gradient, written to `out`; both over n.
-
-    Overwrites d.
-    """
+    """Expected entries of rows d under the softmax of rows z, and their gradient, both over n; overwrites d."""
     rows, top = np.arange(len(z)), z.argmax(1)
     x = np.subtract(z, z[rows, top][:, None], out=out)
     if x.min() < LOG_TINY[x.itemsize]:
