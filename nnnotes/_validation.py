@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias,
 import numpy as np
 
 # %% auto #0
-__all__ = ['FLOATS', 'COMPLEX', 'WAYS', 'NOT_NEGATIVE', 'PACKAGES', 'expected', 'is_exact', 'is_masked', 'kind_of', 'advice',
-           'from_objects', 'as_array', 'as_numbers', 'offender', 'no_nan', 'finite', 'Interval', 'within', 'positive',
-           'normal', 'together', 'as_labels', 'as_float_type', 'as_integer', 'as_axis', 'one_of', 'as_distances',
-           'missing_extra']
+__all__ = ['FLOATS', 'COMPLEX', 'CONVERSIONS', 'NOT_NEGATIVE', 'PACKAGES', 'expected', 'is_exact', 'is_masked', 'kind_of',
+           'advice', 'from_objects', 'as_array', 'as_numbers', 'offender', 'no_nan', 'finite', 'Interval', 'within',
+           'positive', 'normal', 'together', 'as_labels', 'as_float_type', 'as_integer', 'as_axis', 'one_of',
+           'as_distances', 'missing_extra']
 
 # %% ../nbs/00_notation.ipynb #fa73038c
 def expected(name: str, what: str, got: object) -> ValueError:
@@ -51,13 +51,18 @@ def kind_of(value: object) -> str:
     return "None" if value is None else f"a{'n' * (name[0].lower() in 'aeiou')} {name}"
 
 # %% ../nbs/00_notation.ipynb #5c0e71c0
-WAYS = {"__float__": "float({})", "toarray": "{}.toarray()", "todense": "{}.todense()", "values": "list({}.values())",
-        "__iter__": "list({})"}  # fmt: skip
+CONVERSIONS = {
+    "__float__": "float({})",
+    "toarray": "{}.toarray()",
+    "todense": "{}.todense()",
+    "values": "list({}.values())",
+    "__iter__": "list({})",
+}
 
 
 def advice(name: str, value: object) -> str:
     """What to write in the place of an argument that is no array, as the end of an error message."""
-    way = next((way for attribute, way in WAYS.items() if hasattr(value, attribute)), "")
+    way = next((way for attribute, way in CONVERSIONS.items() if hasattr(value, attribute)), "")
     return f": write {way.format(name)}" if way else ""
 
 # %% ../nbs/00_notation.ipynb #5c0e71b6

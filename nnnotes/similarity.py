@@ -271,7 +271,7 @@ def _walk_leaves(tree: object) -> Iterator[tuple[int, tuple[int, ...]]]:
             inner = [(branch, (*places, place), around) for place, branch in enumerate(part)]
             waiting += reversed(inner)
 
-# %% ../nbs/04_similarity.ipynb #04b00028
+# %% ../nbs/04_similarity.ipynb #04b00029
 def _read_tree(tree: tuple | list) -> np.ndarray:
     """One row per level of the tree, one column per label: its place in the group; NaN below the leaf."""
     paths = sorted(_walk_leaves(tree))
@@ -366,8 +366,9 @@ def infogain_floor(H: Numbers) -> np.ndarray:
     Notes
     -----
     :math:`-\\sum_j h_j \\log (h_j / r)` with :math:`r = \\sum_j h_j`, at the probabilities
-    :math:`h / r`. A loss exceeds it by r times the Kullback-Leibler divergence of the
-    probabilities from these. Proved at (M, K) = (2, 3) and (3, 5).
+    :math:`h / r`. At other probabilities p the loss exceeds it by r times the
+    Kullback-Leibler divergence :math:`\\sum_j q_j \\log (q_j / p_j)` with
+    :math:`q = h / r`. Proved at (M, K) = (2, 3) and (3, 5).
 
     Examples
     --------

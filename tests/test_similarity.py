@@ -456,6 +456,13 @@ def test_the_floor_is_reached_and_is_the_floor(dtype):
         assert (each >= floor[y] * (1 - 8 * np.finfo(dtype).eps)).all()
 
 
+def test_a_loss_exceeds_its_floor_by_the_divergence():
+    rng = np.random.default_rng(1)
+    H, logits = rng.uniform(size=(50, 4)), rng.normal(scale=2, size=(50, 4))
+    excess = infogain_losses(logits, np.arange(50), H) - infogain_floor(H)
+    np.testing.assert_allclose(excess, H.sum(1) * stats.entropy(H, softmax(logits), axis=1), rtol=1e-12)
+
+
 @dtypes
 def test_the_floor_of_rows_that_are_nearly_one_hot(dtype):
     H = np.array([[1, 1e-30, 0], [1e-30, 2, 1e-20], [0, 0, 3], [0, 0, 0]], dtype)
