@@ -1,4 +1,4 @@
-"""Activations: float error over the whole range in both dtypes, edges, errors at the door, peers."""
+"""Activations: float error over the whole range in both dtypes, edges, bad input, peers."""
 import copy
 import pickle
 import re
@@ -252,7 +252,7 @@ def test_what_never_saturates():
     assert softplus.saturation().value[1] == softplus.saturation().derivative[1] == np.inf
 
 
-# The door
+# Input checks
 
 
 @pytest.mark.parametrize("f", ALL, ids=repr)

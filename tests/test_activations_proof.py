@@ -65,7 +65,7 @@ def test_inverses_of_several_pieces_lead_back(f):
     prove(lambda y: f(f.inverse(y)), Y.tolist(), Y, point={"Y": outputs}, thresholds=thresholds)
 
 
-# Wrong variants: each is a subclass of what ships with one formula changed, so the door is the shipped one.
+# Wrong variants: each is a subclass of what ships with one formula changed, so the input checks are the shipped ones.
 
 
 class NoSquare(type(tanh)):

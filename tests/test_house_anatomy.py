@@ -118,6 +118,11 @@ def test_cells_are_short(name):
 
 
 @chapters
+def test_a_chapter_is_read_in_half_an_hour(name):
+    assert len(CODE[name]) <= 60, "longer is two chapters, or a chapter and an appendix"
+
+
+@chapters
 def test_last_sections(name):
     assert headings(name, 2)[-3:] == LAST
 
