@@ -90,7 +90,7 @@ def _variable(field: _State, index: int) -> Element:
     """A generator as an element, or what has replaced it."""
     if field.generators[index].replacement is None:
         return _polynomial(field, field.context.gen(index))
-    return _current(field, Element(field.context.gen(index), _integer(field, 1), -1))
+    return _update(field, Element(field.context.gen(index), _integer(field, 1), -1))
 
 # %% ../../nbs/engine/field.ipynb #1b82e2aa
 def _project(field: _State, polynomial: fmpz_mpoly) -> fmpz_mpoly:
@@ -180,7 +180,7 @@ def _replace_generator(field: _State, numerator: fmpz_mpoly, denominator: fmpz_m
     return numerator, _times(field, denominator, _raise_to(field, q, max(0, above - below)))
 
 # %% ../../nbs/engine/field.ipynb #dacbb195
-def _current(field: _State, a: Element) -> Element:
+def _update(field: _State, a: Element) -> Element:
     """The element, written in the current generators."""
     if a.version == field.version:
         return a
@@ -196,7 +196,7 @@ def _constant(field: _State, value: Fraction | int) -> Element:
 
 # %% ../../nbs/engine/field.ipynb #dd4fe29f
 def _add(field: _State, a: Element, b: Element) -> Element:
-    a, b = _current(field, a), _current(field, b)
+    a, b = _update(field, a), _update(field, b)
     if a.denominator == b.denominator:
         return _reduce_fraction(field, a.numerator + b.numerator, a.denominator)
     common = _common(field, a.denominator, b.denominator)
@@ -210,18 +210,18 @@ def _sub(field: _State, a: Element, b: Element) -> Element:
 
 # %% ../../nbs/engine/field.ipynb #266609f5
 def _mul(field: _State, a: Element, b: Element) -> Element:
-    a, b = _current(field, a), _current(field, b)
+    a, b = _update(field, a), _update(field, b)
     numerator, denominator = _times(field, a.numerator, b.numerator), _times(field, a.denominator, b.denominator)
     return _reduce_fraction(field, numerator, denominator)
 
 # %% ../../nbs/engine/field.ipynb #1f3bb0ed
 def _is_zero(field: _State, a: Element) -> bool:
     """Whether the element is zero, identically."""
-    return _current(field, a).numerator.is_zero()
+    return _update(field, a).numerator.is_zero()
 
 # %% ../../nbs/engine/field.ipynb #5e2ed2eb
 def _quotient(field: _State, a: Element, b: Element) -> Element:
-    a, b = _current(field, a), _current(field, b)
+    a, b = _update(field, a), _update(field, b)
     if _is_zero(field, b):
         raise ZeroDivisionError("division by zero, identically")
     return _reduce_fraction(field, _times(field, a.numerator, b.denominator), _times(field, a.denominator, b.numerator))
@@ -231,7 +231,7 @@ def _power(field: _State, a: Element, exponent: int) -> Element:
     """An integer power."""
     if exponent < 0:
         return _power(field, _quotient(field, _constant(field, 1), a), -exponent)
-    a = _current(field, a)
+    a = _update(field, a)
     above, below = (_raise_to(field, part, exponent) for part in a[:2])
     return _reduce_fraction(field, above, below)
 
@@ -254,7 +254,7 @@ def _value(field: _State, polynomial: fmpz_mpoly) -> arb:
 # %% ../../nbs/engine/field.ipynb #dc7f4cfb
 def _number(field: _State, a: Element) -> arb:
     """The ball around the element's value at the point."""
-    a = _current(field, a)
+    a = _update(field, a)
     return at_precision(PRECISION, lambda: _value(field, a.numerator) / _value(field, a.denominator))
 
 # %% ../../nbs/engine/field.ipynb #e7a30af6
@@ -264,7 +264,7 @@ def _name(field: _State, index: str) -> str:
 # %% ../../nbs/engine/field.ipynb #c8f89a31
 def _show(field: _State, a: Element) -> str:
     """The element as text, or an ellipsis where it is long."""
-    a = _current(field, a)
+    a = _update(field, a)
     if len(a.numerator) + len(a.denominator) > LONGEST_TEXT // 3:
         return "…"
     above, below = map(str, a[:2])
@@ -281,14 +281,14 @@ EXPONENTIALS = ("exp", "tanh", "log")
 def _exponent(field: _State, index: int) -> Element:
     """u, for a generator that is made from exp u."""
     generator = field.generators[index]
-    return _variable(field, index) if generator.kind == "log" else _current(field, generator.argument)
+    return _variable(field, index) if generator.kind == "log" else _update(field, generator.argument)
 
 # %% ../../nbs/engine/field.ipynb #33b95f7d
 def _exponential(field: _State, index: int) -> Element:
     """exp u, for that u."""
     generator, g = field.generators[index], _variable(field, index)
     if generator.kind == "log":
-        return _current(field, generator.argument)
+        return _update(field, generator.argument)
     if generator.kind == "exp":
         return g
     one = _constant(field, 1)
@@ -334,7 +334,7 @@ def _over_one_denominator(field: _State, elements: list[Element]) -> list[fmpz_m
     return [_times(field, a.numerator, common / a.denominator) for a in elements]
 
 # %% ../../nbs/engine/field.ipynb #796f8e98
-def _related(columns: list[dict], right: dict) -> list[int]:
+def _related_columns(columns: list[dict], right: dict) -> list[int]:
     """The columns that share a monomial with the right side, or with a column that does: no other can have a part."""
     found: list[int] = []
     reached = set(right)
@@ -347,11 +347,11 @@ def _related(columns: list[dict], right: dict) -> list[int]:
 def _combination(field: _State, u: Element) -> dict[int, Fraction] | None:
     """u as a rational combination of the exponents that there are, or None."""
     basis = _basis(field)
-    vectors = [*(_exponent(field, index) for index in basis), _current(field, u)]
+    vectors = [*(_exponent(field, index) for index in basis), _update(field, u)]
     numerators = _over_one_denominator(field, vectors)
     _spend(field, SLOW * sum(map(len, numerators)))
     *columns, right = (numerator.to_dict() for numerator in numerators)
-    related = _related(columns, right)
+    related = _related_columns(columns, right)
     columns = [columns[index] for index in related]
     monomials = sorted(set().union(*columns))
     if not right.keys() <= set(monomials):
@@ -389,7 +389,7 @@ def _logistic(field: _State, polynomial: fmpz_mpoly) -> int | None:
 # %% ../../nbs/engine/field.ipynb #100a484c
 def _div(field: _State, a: Element, b: Element) -> Element:
     """The quotient; division by 1 + exp u prefers tanh u/2 from now on."""
-    index = _logistic(field, _current(field, b).numerator)
+    index = _logistic(field, _update(field, b).numerator)
     if index is not None:
         _prefer_tanh(field, index)
     return _quotient(field, a, b)
@@ -399,7 +399,7 @@ def _retire(field: _State, index: int, replacement: Element) -> None:
     """Replace a generator in everything that was made with it."""
     active = {i: g for i, g in enumerate(field.generators) if g.argument is not None and g.replacement is None}
     for generator in active.values():
-        generator.argument = _current(field, generator.argument)
+        generator.argument = _update(field, generator.argument)
     made = {i: g for i, g in active.items() if g.kind in ("log", "sqrt") and g.argument.numerator.degrees()[index]}
     field.roots = [root for root in field.roots if root not in made]
     field.generators[index].replacement = replacement
@@ -413,7 +413,7 @@ def _retire(field: _State, index: int, replacement: Element) -> None:
 # %% ../../nbs/engine/field.ipynb #689307c5
 def _primitive(field: _State, a: Element) -> tuple[int, Element]:
     """a = whole * part, where the part has no integer factor and a positive leading coefficient."""
-    a = _current(field, a)
+    a = _update(field, a)
     whole = gcd(*map(int, a.numerator.coeffs()))
     whole = -whole if a.numerator.leading_coefficient() < 0 else whole
     return whole, _quotient(field, a, _constant(field, whole))
@@ -479,7 +479,7 @@ def _one_plus_tanh(field: _State, polynomial: fmpz_mpoly) -> tuple[int, int] | N
     return (variables[0], sign) if polynomial == 1 + sign * field.context.gen(variables[0]) else None
 
 # %% ../../nbs/engine/field.ipynb #dd9ef606
-def _evident(field: _State, polynomial: fmpz_mpoly) -> bool:
+def _always_positive(field: _State, polynomial: fmpz_mpoly) -> bool:
     """Whether the polynomial is positive at every point, as far as its terms show."""
     if _one_plus_tanh(field, polynomial) is not None:
         return True
@@ -492,7 +492,7 @@ def _evident(field: _State, polynomial: fmpz_mpoly) -> bool:
 # %% ../../nbs/engine/field.ipynb #aa185891
 def _assume(field: _State, factors: list[tuple[Element, int]]) -> None:
     """Note which factors are taken to be positive, unless that goes without saying."""
-    unclear = [(factor, power) for factor, power in factors if not _evident(field, factor.numerator)]
+    unclear = [(factor, power) for factor, power in factors if not _always_positive(field, factor.numerator)]
     if len(unclear) == 1 and unclear[0][1] % 2:
         return
     for factor, _ in unclear:
@@ -518,7 +518,7 @@ def _is_positive(field: _State, a: Element) -> bool:
 # %% ../../nbs/engine/field.ipynb #42aaa76c
 def _factors(field: _State, a: Element) -> list[tuple[Element, int]]:
     """The primes and irreducible polynomials in an element, positive at the point, with their exponents."""
-    a = _current(field, a)
+    a = _update(field, a)
     found = []
     for polynomial, side in ((a.numerator, 1), (a.denominator, -1)):
         _spend(field, len(polynomial) ** 2)
@@ -531,14 +531,14 @@ def _factors(field: _State, a: Element) -> list[tuple[Element, int]]:
     return found
 
 # %% ../../nbs/engine/field.ipynb #2fcd2b00
-def _single(polynomial: fmpz_mpoly) -> int | None:
+def _generator_index(polynomial: fmpz_mpoly) -> int | None:
     """The index if the polynomial is a generator."""
     degrees = polynomial.degrees()
     single = len(polynomial) == 1 and sum(degrees) == 1 and polynomial.leading_coefficient() == 1
     return degrees.index(1) if single else None
 
 # %% ../../nbs/engine/field.ipynb #a68555c0
-def _known(field: _State, kind: str, function: Callable[[arb], arb], factor: Element) -> Element:
+def _generator_for(field: _State, kind: str, function: Callable[[arb], arb], factor: Element) -> Element:
     """The generator for the logarithm or root of the factor."""
     key = kind, _key(factor.numerator)
     if key not in field.known:
@@ -551,16 +551,16 @@ def _known(field: _State, kind: str, function: Callable[[arb], arb], factor: Ele
 # %% ../../nbs/engine/field.ipynb #71212a15
 def _log_of_factor(field: _State, factor: Element) -> Element:
     """The logarithm of a prime or irreducible polynomial."""
-    shifted, index = _one_plus_tanh(field, factor.numerator), _single(factor.numerator)
+    shifted, index = _one_plus_tanh(field, factor.numerator), _generator_index(factor.numerator)
     if shifted is not None and shifted[1] < 0:
         opposite = _sub(field, _constant(field, 2), factor)
         return _sub(field, _log_of_factor(field, opposite), _exponent(field, shifted[0]))
     if index is not None and field.generators[index].kind == "exp":
         return _exponent(field, index)
     if index is not None and field.generators[index].kind == "sqrt":
-        whole = _log_of_factor(field, _current(field, field.generators[index].argument))
+        whole = _log_of_factor(field, _update(field, field.generators[index].argument))
         return _quotient(field, whole, _constant(field, 2))
-    return _known(field, "log", arb.log, factor)
+    return _generator_for(field, "log", arb.log, factor)
 
 # %% ../../nbs/engine/field.ipynb #c5c63cd8
 def _log(field: _State, a: Element) -> Element:
@@ -577,20 +577,20 @@ def _sqrt(field: _State, a: Element) -> Element:
         return a
     result = _constant(field, 1)
     for factor, power in _factors(field, a):
-        shifted, index = _one_plus_tanh(field, factor.numerator), _single(factor.numerator)
+        shifted, index = _one_plus_tanh(field, factor.numerator), _generator_index(factor.numerator)
         refined = shifted[0] if shifted is not None else index
         if power % 2 and refined is not None and field.generators[refined].kind in ("exp", "tanh"):
             _refine(field, refined, 2)
             return _sqrt(field, a)
         if power % 2:
-            result = _mul(field, result, _known(field, "sqrt", arb.sqrt, factor))
+            result = _mul(field, result, _generator_for(field, "sqrt", arb.sqrt, factor))
         result = _mul(field, result, _power(field, factor, power // 2))
     return result
 
 # %% ../../nbs/engine/field.ipynb #96c3d41a
 def _offset(field: _State, a: Element) -> tuple[Fraction, int] | None:
     """The constant term of a polynomial without tanh, and the sign of its leading coefficient, 0 for a constant."""
-    a = _current(field, a)
+    a = _update(field, a)
     halved = [g.kind == "tanh" and degree for g, degree in zip(field.generators, a.numerator.degrees(), strict=False)]
     if not a.denominator.is_constant() or any(halved):
         return None
@@ -601,7 +601,7 @@ def _offset(field: _State, a: Element) -> tuple[Fraction, int] | None:
 # %% ../../nbs/engine/field.ipynb #3ad1c0eb
 def _is_plain(field: _State, a: Element) -> bool:
     """Whether no other constant than the constant term can hide in the question whether the element is positive."""
-    a = _current(field, a)
+    a = _update(field, a)
     terms = [(m, abs(int(c))) for m, c in a.numerator.terms() if any(m)]
     used = [i for m, _ in terms for i, power in enumerate(m) if power]
     of_inputs = all(field.generators[i].kind == "input" for i in used)

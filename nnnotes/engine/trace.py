@@ -402,7 +402,7 @@ def _primitive(name: str) -> Callable[..., Any]:
         if name in ("log", "sqrt") and not self.number > 0:
             if name == "sqrt" and engine.is_zero(self.element):
                 return self
-            raise _outside(name, self)
+            raise _domain_error(name, self)
         known = len(getattr(engine, "assumptions", ()))
         element = getattr(engine, name)(self.element)
         for positive in getattr(engine, "assumptions", ())[known:]:
@@ -413,7 +413,7 @@ def _primitive(name: str) -> Callable[..., Any]:
     return method
 
 # %% ../../nbs/engine/trace.ipynb #a58c853b
-def _outside(name: str, argument: Traced) -> Exception:
+def _domain_error(name: str, argument: Traced) -> Exception:
     """The error for an argument that may not be positive."""
     if argument.number < 0 or argument.trace.engine.is_zero(argument.element):
         return ArithmeticError(f"{name} of {argument.text()}")
