@@ -30,6 +30,8 @@ SLOW = (  # what `make quick` leaves out and `make test` begins with, the longes
     "test_engine_points.py::test_weak_engine",
     "test_proof_scale.py",
     "test_losses_accuracy.py",
+    "test_proof_losses.py::test_infogain",
+    "test_proof_losses.py::test_expected_distance",
     "test_explore_page.py",
     "test_explore_hands.py",
     "test_explore_hosts.py",
