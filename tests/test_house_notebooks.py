@@ -36,7 +36,10 @@ def test_notebook(name):
 
 def on_the_package(notebook):
     """The notebook, with the names of each exported cell bound to the objects that ship once the cell has run."""
-    module = "nnnotes." + re.match(r"#\| default_exp (.+)", notebook.cells[0].source)[1]
+    exports = re.match(r"#\| default_exp (.+)", notebook.cells[0].source)
+    if exports is None:  # an appendix that only measures: it imports the package
+        return notebook
+    module = f"nnnotes.{exports[1]}"
     for cell in notebook.cells:
         cell.source = cell.source.replace('"__main__.', f'"{module}.')
         names = [*defined(cell)] if cell.source.startswith("#| export\n") else []
