@@ -401,7 +401,7 @@ def test_no_judge_left():
         if first != second:
             x / (first * y), engine.live.sum()
             engine.live[:] = False
-            with pytest.raises(Undecided, match="take more points"):
+            with pytest.raises(Undecided, match="use another seed="):
                 engine.is_zero((x - x).element)
             return
 
@@ -409,7 +409,7 @@ def test_no_judge_left():
 def test_more_generators_than_scouts():
     trace = Trace(Points(0, scouts=20))
     x = trace.array("x", [Fraction(k, 7) for k in range(1, 31)])
-    with pytest.raises(Undecided, match="take more scouts"):
+    with pytest.raises(Undecided, match="a relation that fails"):
         [value.exp() for value in x]
     assert len(trace.engine.generators) == 20
 

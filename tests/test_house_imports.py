@@ -141,3 +141,4 @@ def test_a_missing_package_names_the_extra(module, package):
     )
     name = {"flint": "python-flint", "PIL": "pillow"}.get(package, package)
     assert re.search(rf'needs {name}: in your clone .* pip install "\.\[\w+\]"', said)
+    assert said.count("pip install") == 1, "the other command would install another project"

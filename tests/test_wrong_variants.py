@@ -117,7 +117,7 @@ LOSSES = {
     "weights of the neighbour": (infogain, BLOCK, "(h * x).sum(1)\n", "(h[::-1] * x).sum(1)\n", DIFFERENT),
     "logits not shifted": (infogain, BLOCK, "(z, z[rows, top][:, None], out", "(z, 0, out", DIFFERENT),
     "classes taken for impossible": (infogain, BLOCK, "LOG_TINY[x.itemsize]:", "-20:", "compares with"),
-    "H transposed": (square, "_batches.as_batch", "(matrix, H, ndim=2)", "(matrix, H, ndim=2).T", DIFFERENT),
+    "H transposed": (square, "_batches.as_batch", "check_matrix(matrix, H)", "check_matrix(matrix, H).T", DIFFERENT),
     "ignored samples counted": (ignoring, "_batches.count_samples", "labels.size - left_out", "labels.size", DIFFERENT),
     "ignored samples not zeroed": (ignoring, "_batches.as_results", "is not None:", "is None:", DIFFERENT),
     "product for quotient": (from_probabilities, "infogain_from_probabilities_value_and_grad",
