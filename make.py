@@ -21,7 +21,7 @@ NO_NEWS = '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"
 EXTRAS = "notebooks,dev"
 SOURCES = ("constraints.txt", "pyproject.toml", "settings.ini", "setup.py")
 ON_ALL_CORES = ("-n", "logical", "--maxprocesses", "4", "--no-loadscope-reorder")  # each process loads all peers
-OFFLINE = ("newconnectionerror", "name resolution", "dns error", "connecttimeout", "proxyerror", "sending request")
+OFFLINE_WORDS = ("newconnectionerror", "name resolution", "dns error", "connecttimeout", "proxyerror", "sending requ")
 ENVIRONMENT = {
     "PIP_REQUIRE_VIRTUALENV": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "JUPYTER_PREFER_ENV_PATH": "1",
     "JUPYTERLAB_WORKSPACES_DIR": str(VENV / "workspaces"),  # or the first start opens what another clone had open
@@ -29,13 +29,13 @@ ENVIRONMENT = {
 
 
 class Stop(Exception):
-    """Something is missing that the user can mend; the message says what."""
+    """Something is missing that the user can fix; the message says what."""
 
 
 def lab():
     """Set up, open JupyterLab on nbs/index.ipynb, and meanwhile execute a copy of every notebook."""
     setup()
-    print("JupyterLab starts, and every notebook is tried meanwhile. Press Ctrl-C twice to end both.", flush=True)
+    print("JupyterLab is starting. Meanwhile every notebook runs once. Press Ctrl-C twice to stop both.", flush=True)
     server = subprocess.Popen([*lab_command(ROOT), *([] if has_display() else ["--no-browser"])], **in_project())
     trial = subprocess.Popen([str(PYTHON), "tools/notebooks.py", "try"], start_new_session=True, **in_project())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C asks JupyterLab, which answers
@@ -53,7 +53,7 @@ def test(*arguments):
 
 
 def quick(*arguments):
-    """Set up and check what takes seconds: all that `test` does but notebooks, browser, wheel and long proofs."""
+    """Set up and check what takes seconds: all that `test` does, except notebooks, browser, wheel and long proofs."""
     setup()
     return run(PYTHON, "-m", "pytest", *ON_ALL_CORES, "-m", "not slow", *arguments, check=False)
 
@@ -86,20 +86,20 @@ def peers():
     """Install what tests compare with (PyTorch, JAX) or try (Notebook 7, Voilà), as constraints-peers.txt pins it."""
     setup()
     print("Installing the peers ...", flush=True)
-    with_pip("-c", "constraints-peers.txt", *listed("peers_requirements"))
+    with_pip("-c", "constraints-peers.txt", *read_setting("peers_requirements"))
 
 
 def lock():
-    """Pin anew in constraints.txt, for Python 3.11 and later at once (needs uv)."""
-    if not runs("uv"):
-        raise Stop("To pin versions anew, install uv first.")
+    """Pin all versions again in constraints.txt, for Python 3.11 and later together (needs uv)."""
+    if not command_works("uv"):
+        raise Stop("make lock needs uv: install it first.")
     extras = [word for extra in EXTRAS.split(",") for word in ("--extra", extra)]
     run("uv", "pip", "compile", "--quiet", "--upgrade", "--universal", "--python-version", "3.11", "setup.py", *extras,
         "--no-annotate", "--custom-compile-command", "python make.py lock", "--output-file", "constraints.txt")
 
 
 def setup():
-    """Make .venv, or bring it up to the lock; nothing to do where it is."""
+    """Make .venv, or update it to constraints.txt; do nothing if it is up to date."""
     made_with = f"{VENV}\n{sys.version}\n"
     made_of = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in SOURCES)).hexdigest()
     ready = READY.read_text(encoding="utf-8") if READY.exists() else ""
@@ -120,19 +120,20 @@ def new_environment(folder=VENV):
     """An empty environment with pip in it."""
     shutil.rmtree(folder, ignore_errors=True)
     python = getattr(sys, "_base_executable", sys.executable)  # not the one in .venv, where that one runs this file
-    if runs("uv"):
+    if command_works("uv"):
         return attempt("uv", "venv", "--quiet", "--seed", "--python", python, folder)
-    if not runs(python, "-c", "import ensurepip, venv"):
+    if not command_works(python, "-c", "import ensurepip, venv"):
         raise Stop(
-            f"{python} cannot make virtual environments: it lacks the module venv or ensurepip. Install it (Debian "
-            "and Ubuntu: apt install python3-venv), or uv, or name another Python: make PYTHON=python3.12 ..."
+            f"{python} cannot make virtual environments: it lacks the module venv or ensurepip. Install the module "
+            "(Debian and Ubuntu: apt install python3-venv), install uv, or choose another Python: "
+            "make PYTHON=python3.12 ..."
         )
     return attempt(python, "-m", "venv", folder)
 
 
 def install(*what):
     """Install at the locked versions: by uv where there is one, else by pip. Both compile, or every start would."""
-    if not runs("uv"):
+    if not command_works("uv"):
         return with_pip(*what)
     options = ("--quiet", "--compile-bytecode", "--python", PYTHON, "-c", "constraints.txt")
     return attempt("uv", "pip", "install", *options, *what)
@@ -143,7 +144,7 @@ def with_pip(*what):
     return attempt(PYTHON, "-m", "pip", "install", "--quiet", "-c", "constraints.txt", *what)
 
 
-def listed(name):
+def read_setting(name):
     """The words of an entry of settings.ini."""
     import configparser
 
@@ -153,12 +154,13 @@ def listed(name):
 
 
 def oldest_versions():
-    """What the package and its notebooks need, each at its lower bound where it has one, and what tests are run by."""
-    (python,) = listed("min_python")
+    """What the package and its notebooks need, each at its lower bound if it has one, and the tools that run tests."""
+    (python,) = read_setting("min_python")
     if python != "{}.{}".format(*sys.version_info):
-        raise Stop(f"The oldest versions are tried with the oldest Python: make oldest PYTHON=python{python}")
-    runs_tests = [word for word in listed("dev_requirements") if word.startswith(("pytest", "hypothesis"))]
-    asked = listed("requirements") + listed("notebooks_requirements")
+        oldest_python = f"Python {python}, the oldest that settings.ini allows"
+        raise Stop(f"make oldest needs {oldest_python}: make oldest PYTHON=python{python}")
+    runs_tests = [word for word in read_setting("dev_requirements") if word.startswith(("pytest", "hypothesis"))]
+    asked = read_setting("requirements") + read_setting("notebooks_requirements")
     return [*(word.replace(">=", "==") for word in asked), *runs_tests]
 
 
@@ -175,7 +177,7 @@ def lab_command(folder, start="nbs/index.ipynb"):
 
 
 def is_root():
-    """Jupyter refuses to start as root (in a container, say) unless told."""
+    """Whether this is root, as in a container: Jupyter then starts only if it is told to."""
     return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
@@ -209,7 +211,7 @@ def run(*command, check=True):
     return code
 
 
-def runs(*command):
+def command_works(*command):
     """Whether a command answers. Being on PATH is not enough: it may be a shim that only fails."""
     silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
     try:
@@ -223,19 +225,23 @@ def attempt(*command):
     words = [str(word) for word in command]
     done = subprocess.run(words, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True, errors="replace")
     if done.returncode:
-        if any(word in done.stderr.lower() for word in OFFLINE):
-            raise Stop("No network: the package index cannot be reached. The first set-up needs it.")
-        raise Stop("\n".join([*done.stderr.strip().splitlines()[-8:], "", "The set-up failed, as said above."]))
+        if any(word in done.stderr.lower() for word in OFFLINE_WORDS):
+            raise Stop("No network: the package index cannot be reached. This set-up needs it.")
+        why = done.stderr.strip().splitlines()[-8:]
+        raise Stop("\n".join([*why, "", "The set-up failed; the lines above say why."]))
 
 
 VERBS = {verb.__name__: verb for verb in (lab, test, quick, export, refresh, setup, peers, oldest, lock)}
 
 
 def main(verb="", *arguments):
-    """Carry out one verb; what a user can mend is said in plain words."""
+    """Carry out one verb; what a user can fix is said in plain words."""
     if verb not in VERBS:
+        unknown = verb not in ("", "help", "-h", "--help")
+        if unknown:
+            print(f"make.py has no verb {verb!r}.", file=sys.stderr, flush=True)
         print("usage: python make.py VERB", *(f"  {name:8} {known.__doc__}" for name, known in VERBS.items()), sep="\n")
-        return verb not in ("", "help", "-h", "--help")
+        return unknown
     try:
         return VERBS[verb](*arguments)
     except Stop as stop:

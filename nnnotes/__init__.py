@@ -1,4 +1,4 @@
-"""Notes on training neural networks: every formula derived, and proved of the very function that ships."""
+"""Notes on training neural networks: every formula is derived, and the function that ships is proved to compute it."""
 
 __version__ = "0.1.0"
 

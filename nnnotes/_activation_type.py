@@ -47,7 +47,7 @@ def check_outputs(y: object, interval: Interval, analytic: bool, factors: dict[s
 
 # %% ../nbs/appendix/activation_type.ipynb #d1daf011
 def check_answer(
-    formula: Formula, name: str, given: np.ndarray, wanted: str = "numbers with a finite answer"
+    formula: Formula, name: str, given: np.ndarray, wanted: str = "numbers at which the result is finite"
 ) -> np.ndarray:
     """What the formula gives for numbers that were checked; an error if a complex answer is not finite."""
     if not np.iscomplexobj(given):

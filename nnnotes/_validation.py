@@ -15,8 +15,8 @@ import numpy as np
 # %% auto #0
 __all__ = ['FLOATS', 'COMPLEX', 'CONVERSIONS', 'NOT_NEGATIVE', 'PACKAGES', 'expected', 'is_exact', 'is_masked', 'kind_of',
            'advice', 'from_objects', 'as_array', 'as_numbers', 'offender', 'no_nan', 'finite', 'Interval', 'within',
-           'positive', 'normal', 'together', 'as_labels', 'as_float_type', 'as_integer', 'as_axis', 'one_of',
-           'as_distances', 'missing_extra']
+           'positive', 'normal', 'together', 'suggest_integers', 'as_labels', 'as_float_type', 'as_integer', 'as_axis',
+           'one_of', 'as_distances', 'missing_extra']
 
 # %% ../nbs/00_notation.ipynb #fa73038c
 def expected(name: str, what: str, got: object) -> ValueError:
@@ -55,7 +55,7 @@ CONVERSIONS = {
     "__float__": "float({})",
     "toarray": "{}.toarray()",
     "todense": "{}.todense()",
-    "values": "list({}.values())",
+    "values": "[{0}[key] for key in sorted({0})]",
     "__iter__": "list({})",
 }
 
@@ -85,7 +85,8 @@ def as_array(name: str, value: object) -> np.ndarray:
     """`value` as an array; an error if a mask would be lost, or if it does not make an array of numbers."""
     if type(value) is not np.ndarray and is_masked(value):
         wanted, got = "a plain array", "a masked array, whose mask would be lost"
-        raise TypeError(f"{name}: expected {wanted}, got {got}: call its method filled first")
+        way = "fill the arrays in it first, array" if isinstance(value, (list, tuple)) else f"write {name}"
+        raise TypeError(f"{name}: expected {wanted}, got {got}: {way}.filled(value)")
     try:
         array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -104,10 +105,12 @@ def as_numbers(name: str, value: object, *, ndim: int | None = None, complex_too
         array = array.astype(wanted, copy=False)
         if array.dtype not in ((*FLOATS, *COMPLEX) if complex_too else FLOATS):
             kinds = "float32, float64, complex64, complex128" if complex_too else "float32, float64"
-            way = f": write np.asarray({name}, dtype=float)" if array.dtype.kind in "fSU" else ""
-            raise TypeError(f"{name}: expected {kinds} or integers, got {array.dtype}{way}")
+            got = f"text ({array.dtype})" if array.dtype.kind in "SU" else str(array.dtype)
+            way = f": write np.asarray({name}, dtype=float)" if array.dtype.kind in "bfSU" else ""
+            raise TypeError(f"{name}: expected {kinds} or integers, got {got}{way}")
     if ndim is not None and array.ndim != ndim:
-        raise expected(name, f"{ndim} dimension{'s' if ndim != 1 else ''}", f"shape {array.shape}")
+        shapes = ("a single number", "an array with 1 dimension", "a matrix (2 dimensions)")
+        raise expected(name, shapes[ndim], f"shape {array.shape}" if array.ndim else "a single number")
     return array
 
 # %% ../nbs/00_notation.ipynb #e82046e3
@@ -175,7 +178,7 @@ def normal(factors: dict[str, float], dtype: np.dtype) -> None:
     if not all(low <= factor <= high for factor in factors.values() if isinstance(factor, float)):
         raise expected(
             ", ".join(factors),
-            f"normal numbers of {limits.dtype}",
+            f"numbers from {low:.2g} to {high:.2g} (normal {limits.dtype})",
             ", ".join(map(str, factors.values())),
         )
 
@@ -188,6 +191,19 @@ def together(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndar
     with np.errstate(all="ignore"):  # whoever uses a number that became infinite finds it
         return first.astype(dtype, copy=False), second.astype(dtype, copy=False)
 
+# %% ../nbs/00_notation.ipynb #acac2f90
+def suggest_integers(name: str, labels: np.ndarray, shape: tuple[int, ...], hint: str) -> str:
+    """What to write in the place of labels that are no integers, as the end of an error message."""
+    kind = labels.dtype.kind
+    if kind in "SU":  # the labels of a loss hold every name, a list of rows to ignore does not
+        places = f"np.unique({name}, return_inverse=True)[1], which numbers the names in sorted order"
+        return f": write {places if hint else 'the numbers of the labels'}"
+    if kind == "b" and not hint:
+        return f": write np.flatnonzero({name})"
+    if labels.shape == (*shape, 1):
+        return f": write np.squeeze({name}, -1)"
+    return f": write np.asarray({name}, dtype=int)" if kind in "fb" and labels.shape == shape else hint
+
 # %% ../nbs/00_notation.ipynb #acac2f8b
 def as_labels(
     name: str, value: object, *, shape: tuple[int, ...], count: int, ignore: int | None = None, hint: str = ""
@@ -195,21 +211,20 @@ def as_labels(
     """`value`, in its integer type, as labels of this shape, from 0 to `count` - 1 or `ignore`."""
     labels = as_array(name, value)
     if labels.dtype.kind not in "iu" and labels.size:
-        way = hint
-        if labels.dtype.kind in "SU":
-            way = f": write np.unique({name}, return_inverse=True)[1]"
-        elif labels.dtype.kind == "f" and labels.shape == shape:
-            way = f": write np.asarray({name}, dtype=int)"
-        raise TypeError(f"{name}: expected integers, got {labels.dtype}{way}")
+        got = f"text ({labels.dtype})" if labels.dtype.kind in "SU" else str(labels.dtype)
+        raise TypeError(f"{name}: expected integers, got {got}{suggest_integers(name, labels, shape, hint)}")
     if labels.shape != shape:
-        way = hint if labels.ndim > len(shape) else ""
-        raise expected(name, f"shape {shape}", f"shape {labels.shape}{way}")
+        way = f": write np.squeeze({name}, -1)" if labels.shape == (*shape, 1) else hint
+        raise expected(name, f"shape {shape}", f"shape {labels.shape}{way if labels.ndim > len(shape) else ''}")
     if labels.size and not 0 <= labels.item(labels.argmin()) <= labels.item(labels.argmax()) < count:
         wrong = (labels < 0) | (labels >= count)
         if ignore is not None:
             wrong &= labels != np.asarray(ignore)  # NumPy 2.0 and 2.1 refuse a number outside of the labels' type
         if wrong.any():
-            raise expected(name, f"integers from 0 to {count - 1}", offender(labels, wrong))
+            first = labels[wrong][0]
+            unused = hint and ignore is None and (first < 0 or first == 255)  # as data sets mark what has no label
+            way = f": to ignore such samples write ignore_label={first}" if unused else ""
+            raise expected(name, f"integers from 0 to {count - 1}", offender(labels, wrong) + way)
     return labels if labels.size else labels.astype(np.intp)
 
 # %% ../nbs/00_notation.ipynb #5c0e71ba
@@ -271,7 +286,7 @@ def as_distances(name: str, value: object) -> np.ndarray:
     """`value` as a square matrix of distances; what rounding left on the diagonal, or below 0, becomes 0."""
     D = as_numbers(name, value, ndim=2)
     if D.shape[0] != D.shape[1] or not len(D):
-        raise expected(name, "as many rows as columns, at least one", f"shape {D.shape}")
+        raise expected(name, "a square matrix with at least one row", f"shape {D.shape}")
     if D.dtype != object:
         rounding = np.sqrt(np.finfo(D.dtype).eps) * D.max(initial=0, where=np.isfinite(D))
         D = np.array(D, np.float64, order="C")
@@ -279,8 +294,9 @@ def as_distances(name: str, value: object) -> np.ndarray:
     D = within(name, D, Interval(0, np.inf, (True, True)))
     apart = np.diagonal(D) != 0
     if apart.any():
-        got = f"{np.diagonal(D)[apart][0]} for label {apart.argmax()}"
-        raise expected(name, "0 from each label to itself", got)
+        way = f": if these are similarities, write 1 - {name}" if np.all(np.diagonal(D) == 1) else ""
+        got = f"{np.diagonal(D)[apart][0]} for label {apart.argmax()}{way}"
+        raise expected(name, "0 on the diagonal, from each label to itself", got)
     return D
 
 # %% ../nbs/00_notation.ipynb #8f809f00
@@ -291,8 +307,7 @@ def missing_extra(error: ImportError, needs: str) -> ImportError:
     """The error to raise where an optional package is missing: it names the extra that brings it."""
     module = str(error.name).partition(".")[0]
     return ImportError(
-        f'{needs} needs {PACKAGES.get(module, module)}: pip install "nnnotes[notebooks]", '
-        'which in a clone of this project is typed pip install ".[notebooks]" '
-        "(the nnnotes on PyPI is another project)",
+        f"{needs} needs {PACKAGES.get(module, module)}: in your clone of this project, write "
+        'pip install ".[notebooks]" (the nnnotes on PyPI is another project: do not install that one)',
         name=error.name,
     )

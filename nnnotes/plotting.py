@@ -91,8 +91,8 @@ def figure(alt: str, *, columns: int = 1, width: float = 6.4, height: float = 3.
     ...     line = ax.plot([0, 1])
     {'image/png': '...', 'text/plain': 'A line that rises.'}
     """
-    if not alt.strip():
-        raise expected("alt", "a description of what the figure shows", repr(alt))
+    if not isinstance(alt, str) or not alt.strip():
+        raise expected("alt", "a sentence that says what the figure shows", repr(alt))
     with matplotlib.rc_context(STYLE):
         sheet = Figure(figsize=(width, height))
         yield sheet.subplots(1, columns, **axes)

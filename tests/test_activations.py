@@ -298,7 +298,8 @@ SAID = [
     (lambda: tanh([0.0, np.nan]), ValueError, "x: expected numbers without NaN, got nan at [1]"),
     (lambda: tanh.derivative(np.nan), ValueError, "x: expected numbers without NaN, got nan"),
     (lambda: logistic.second_derivative([[np.nan]]), ValueError, "x: expected numbers without NaN, got nan at [0, 0]"),
-    (lambda: tanh("1"), TypeError, f"x: expected {COMPLEX_TOO} or integers, got <U1: write np.asarray(x, dtype=float)"),
+    (lambda: tanh("1"), TypeError,
+     f"x: expected {COMPLEX_TOO} or integers, got text (<U1): write np.asarray(x, dtype=float)"),
     (lambda: relu(1j), TypeError, "x: expected float32, float64 or integers, got complex128"),
     (lambda: leaky_relu(0.1).inverse([1j]), TypeError, "y: expected float32, float64 or integers, got complex128"),
     (lambda: tanh(complex(np.inf, 0)), ValueError, "x: expected finite numbers, got (inf+0j)"),
@@ -315,7 +316,7 @@ SAID = [
     (lambda: logistic.derivative_from_output([-0.1]), ValueError, "y: expected numbers in [0, 1], got -0.1 at [0]"),
     (lambda: scaled_tanh(-1), ValueError, "a: expected a positive finite number, got -1.0"),
     (lambda: scaled_tanh(1, np.inf), ValueError, "b: expected a positive finite number, got inf"),
-    (lambda: scaled_tanh([1, 2]), ValueError, "a: expected 0 dimensions, got shape (2,)"),
+    (lambda: scaled_tanh([1, 2]), ValueError, "a: expected a single number, got shape (2,)"),
     (lambda: leaky_relu(0), ValueError, "slope: expected a positive finite number, got 0.0"),
     (lambda: tanh([[1, 2], [3]]), ValueError, f"x: {RAGGED}"),
     (lambda: tanh.inverse([[0.5], 0]), ValueError, f"y: {RAGGED}"),
@@ -371,10 +372,16 @@ PAIRS = [(1.0, 1e300, np.float32), (1e50, 1.0, np.float32), (1e-50, 1.0, np.floa
          (1.0, 1e-20, np.float32), (1e-30, 1e-10, np.float32), (5e-324, 1.0, np.float64)]  # fmt: skip
 
 
+NORMAL = {
+    np.float32: "numbers from 1.2e-38 to 3.4e+38 (normal float32)",
+    np.float64: "numbers from 2.2e-308 to 1.8e+308 (normal float64)",
+}
+
+
 @pytest.mark.parametrize("a, b, dtype", PAIRS)
 def test_parameters_that_the_dtype_cannot_hold_are_refused(a, b, dtype):
     f = scaled_tanh(a, b)
-    message = f"a, b, a b, a b²: expected normal numbers of {dtype.__name__}, got {a}, {b}, {a * b}, {a * b * b}"
+    message = f"a, b, a b, a b²: expected {NORMAL[dtype]}, got {a}, {b}, {a * b}, {a * b * b}"
     zero = np.zeros(1, dtype)
     methods = (f, f.derivative, f.second_derivative, f.derivative_from_output, f.inverse, f.preimage)
     for call in (*(lambda m=m: m(zero) for m in methods), lambda: f.saturation(dtype)):
@@ -386,7 +393,7 @@ def test_parameters_that_the_dtype_cannot_hold_are_refused(a, b, dtype):
 @pytest.mark.parametrize("slope, dtype", [(1e300, np.float32), (1e-300, np.float32), (5e-324, np.float64)])
 def test_a_slope_that_the_dtype_cannot_hold_is_refused(slope, dtype):
     f = leaky_relu(slope)
-    message = f"slope: expected normal numbers of {dtype.__name__}, got {slope}"
+    message = f"slope: expected {NORMAL[dtype]}, got {slope}"
     methods = (f, f.derivative, f.second_derivative, f.derivative_from_output, f.inverse)
     for call in (*(lambda m=m: m(-np.ones(1, dtype)) for m in methods), lambda: f.saturation(dtype)):
         with pytest.raises(ValueError) as error:
@@ -568,7 +575,7 @@ def test_complex_inverse_of_softplus():
 
 
 BEYOND = [
-    (softplus.derivative_from_output, -1000 + 0j, "y: expected numbers with a finite answer, got (-1000+0j)"),
+    (softplus.derivative_from_output, -1000 + 0j, "y: expected numbers at which the result is finite, got (-1000+0j)"),
     (logistic.derivative_from_output, [0j, 1e200 + 1e200j], "y: {}, got (1e+200+1e+200j) at [1]"),
     (tanh.derivative_from_output, np.complex64(1e30), "y: {}, got (1e+30+0j)"),
     (scaled_tanh().derivative_from_output, 1e300 + 1j, "y: {}, got (1e+300+1j)"),
@@ -581,7 +588,7 @@ def test_a_complex_answer_that_is_not_finite_is_an_error(method, z, message):
     """In complex numbers infinity has no direction; and no warning comes first."""
     with np.errstate(all="raise"), pytest.raises(ValueError) as error:
         method(z)
-    assert str(error.value) == message.format("expected numbers with a finite answer")
+    assert str(error.value) == message.format("expected numbers at which the result is finite")
 
 
 @pytest.mark.parametrize("f", SMOOTH, ids=repr)

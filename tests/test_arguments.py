@@ -81,7 +81,7 @@ def test_tables_of_pandas():
 
 WORDS = "float32, float64 or integers"
 SAID = [
-    ({"cat": 1.0}, "x: expected an array, got a dict: write list(x.values())"),
+    ({"cat": 1.0}, "x: expected an array, got a dict: write [x[key] for key in sorted(x)]"),
     ({1.0}, "x: expected an array, got a set: write list(x)"),
     (iter([1.0]), "x: expected an array, got a list_iterator: write list(x)"),
     (None, "x: expected an array, got None"),
@@ -93,10 +93,10 @@ SAID = [
     ([{"a": 1.0, "b": 2.0, "c": 3.0}], "x: expected numbers, got a dict at [0]"),
     (np.array([1, 2.5], object), "x: expected numbers, got objects: write np.asarray(x, dtype=float)"),
     ([2**100], "x: expected numbers, got objects: write np.asarray(x, dtype=float)"),
-    ("1", f"x: expected {WORDS}, got <U1: write np.asarray(x, dtype=float)"),
-    (["1", "2"], f"x: expected {WORDS}, got <U1: write np.asarray(x, dtype=float)"),
+    ("1", f"x: expected {WORDS}, got text (<U1): write np.asarray(x, dtype=float)"),
+    (["1", "2"], f"x: expected {WORDS}, got text (<U1): write np.asarray(x, dtype=float)"),
     (np.float16([1]), f"x: expected {WORDS}, got float16: write np.asarray(x, dtype=float)"),
-    ([True], f"x: expected {WORDS}, got bool"),
+    ([True], f"x: expected {WORDS}, got bool: write np.asarray(x, dtype=float)"),
     (np.datetime64("2020"), f"x: expected {WORDS}, got datetime64[Y]"),
     (Refuses(), "x: expected an array, got a Refuses: Can't convert this. Use this.host() first."),
 ]

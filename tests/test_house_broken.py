@@ -17,10 +17,10 @@ CONFLICT = """  "cells": [
 BROKEN = {
     "conflict": (lambda text: text.replace(' "cells": [\n', CONFLICT, 1), "line 3: a merge left conflict markers"),
     "conflict in a cell": (lambda text: text.replace('"# ', '"<<<<<<< HEAD\\n", "# ', 1), "left conflict markers"),
-    "half": (lambda text: text[: len(text) // 2], "is no valid notebook (NotJSONError"),
-    "empty": (lambda text: "", "is no valid notebook (NotJSONError"),
-    "no notebook": (lambda text: "{}", "is no valid notebook ("),
-    "no type": (lambda text: text.replace('"cell_type"', '"kind"', 1), "is no valid notebook ("),
+    "half": (lambda text: text[: len(text) // 2], "is not a valid notebook (NotJSONError"),
+    "empty": (lambda text: "", "is not a valid notebook (NotJSONError"),
+    "no notebook": (lambda text: "{}", "is not a valid notebook ("),
+    "no type": (lambda text: text.replace('"cell_type"', '"kind"', 1), "is not a valid notebook ("),
 }
 
 
@@ -61,7 +61,7 @@ def test_a_command_ends_before_it_writes(half_merged, verb):
     assert done.returncode == 1
     assert f"{NAME}, line 3: a merge left conflict markers" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
-    assert verb == "export" or done.stdout.endswith("1 of 1 notebooks failed, as said above: nbs/03_losses.ipynb\n")
+    assert verb == "export" or done.stdout.endswith("1 of 1 notebooks failed, see above: nbs/03_losses.ipynb\n")
     assert contents(half_merged) == before
 
 
@@ -70,3 +70,25 @@ def test_pytest_names_it_too(half_merged):
     done = subprocess.run(command, cwd=half_merged, capture_output=True, text=True)
     assert done.returncode
     assert f"{NAME}, line 3: a merge left conflict markers" in done.stdout
+
+
+@pytest.mark.parametrize("verb", ["tst", ""])
+def test_an_unknown_verb_is_no_success(half_merged, verb):
+    before = contents(half_merged)
+    done = subprocess.run([sys.executable, "tools/notebooks.py", verb], cwd=half_merged, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == f"tools/notebooks.py has no verb {verb!r}: use try, export or refresh.\n"
+    assert contents(half_merged) == before
+
+
+def test_make_names_an_unknown_verb():
+    done = subprocess.run([sys.executable, "make.py", "tst"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr == "make.py has no verb 'tst'.\n"
+    assert done.stdout.startswith("usage: python make.py VERB\n")
+
+
+def test_a_misspelled_name_is_not_dropped():
+    names = [path.name for path in notebooks.notebooks(["losses", "similarity"])]
+    assert "03_losses.ipynb" in names and "04_similarity.ipynb" in names
+    with pytest.raises(SystemExit, match="^No path of a notebook contains 'simlarity'. For example: refresh losses$"):
+        notebooks.notebooks(["losses", "simlarity"])

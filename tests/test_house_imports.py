@@ -140,4 +140,4 @@ def test_a_missing_package_names_the_extra(module, package):
         f"import sys; sys.modules[{package!r}] = None\ntry: import {module}\nexcept ImportError as error: print(error)"
     )
     name = {"flint": "python-flint", "PIL": "pillow"}.get(package, package)
-    assert re.search(rf'needs {name}: pip install "nnnotes\[\w+\]", .*clone.* pip install "\.\[\w+\]"', said)
+    assert re.search(rf'needs {name}: in your clone .* pip install "\.\[\w+\]"', said)

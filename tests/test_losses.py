@@ -137,7 +137,7 @@ def test_masked_classes_that_have_a_weight(dtype, way):
     close(grad[0], [1 / (1 + math.e), math.e / (1 + math.e), -1], dtype)
     both = np.array([[0.0, 1], [0, -1]])
     assert infogain_losses([[0, -INF]] * 2, [0, 1], both).tolist() == [INF, -INF]
-    with pytest.raises(ValueError, match="^H: expected losses that have a sum, got a sum of inf - inf$"):
+    with pytest.raises(ValueError, match="^H: .* inf and -inf: .* masked classes need the same sign$"):
         infogain([[0, -INF]] * 2, [0, 1], both)
 
 
@@ -148,9 +148,9 @@ def test_probabilities_of_zero():
         assert found == value and (slopes is None or grad.tolist() == [slopes])
     assert function([[0.25, 0.75], [NAN, -1]], [0, 9], np.eye(2), ignore_label=9)[0] == math.log(4)
     for P, row, what in (
-        ([[0, 0]], [[1, -1]], "finite weights with a finite sum, of one sign where probabilities are 0, in float64"),
+        ([[0, 0]], [[1, -1]], "finite weights with a finite sum in float64, and of one sign on classes of prob.*, got"),
         ([[0, 1]], [[NAN, 1]], "finite weights"),
-        ([[1, 0], [0, 1]], [[0, 1], [-1, 0]], "losses that have a sum"),
+        ([[1, 0], [0, 1]], [[0, 1], [-1, 0]], ".* losses of inf and -inf: .* on classes of probability 0 need"),
     ):
         with pytest.raises(ValueError, match=f"^H: expected {what}"):
             function(P, range(len(P)), row)
@@ -185,12 +185,14 @@ def test_rows_of_H_that_no_label_names_are_not_looked_at(way):
 def test_logits_without_a_softmax_are_refused_whatever_they_weigh(bad, others, way):
     logits = np.array([[1.0, 2.0]] * others + [bad])
     low = bad == [-INF, -INF]
-    wanted = "a number above -inf along axis 1, got -inf" if low else r"numbers below \+inf, got (nan|inf)"
+    wanted = "finite numbers, or -inf for a masked class, got (nan|inf) at"
+    if low:
+        wanted = "at least one class along axis 1 that is not masked, got only -inf for the sample"
     for function in (infogain, infogain_losses, infogain_value_and_grad):
-        with pytest.raises(ValueError, match=rf"^logits: expected {wanted} at \[{others}"):
+        with pytest.raises(ValueError, match=rf"^logits: expected {wanted} \[{others}"):
             function(logits, [0] * others + [1], [[1, 0], [0, 0]])
     for function in (softmax, log_softmax):
-        with pytest.raises(ValueError, match=rf"^logits: expected {wanted} at \[{others}"):
+        with pytest.raises(ValueError, match=rf"^logits: expected {wanted} \[{others}"):
             function(logits)
 
 
@@ -211,7 +213,7 @@ WEIGHTS = [
 
 @pytest.mark.parametrize(("logits", "H", "row"), WEIGHTS, ids=[row for *_, row in WEIGHTS])
 def test_weights_without_a_loss_are_refused(logits, H, row, way):
-    wanted = "H: expected finite weights with a finite sum, of one sign where classes are masked out, in float64, got"
+    wanted = "H: expected finite weights with a finite sum in float64, and of one sign on masked classes, got"
     for function in (infogain, infogain_losses, infogain_value_and_grad):
         with pytest.raises(ValueError) as raised:
             function(logits, [0], H)
@@ -219,7 +221,7 @@ def test_weights_without_a_loss_are_refused(logits, H, row, way):
 
 
 def test_weights_beyond_float32_are_shown_as_they_came(way):
-    with pytest.raises(ValueError, match=r"in float32, got the row \[1\.e\+300 1\.e\+000\]"):
+    with pytest.raises(ValueError, match=r"in float32, .*got the row \[1\.e\+300 1\.e\+000\]"):
         infogain(np.zeros((1, 2), np.float32), [1], [[0, 0], [1e300, 1]])
 
 

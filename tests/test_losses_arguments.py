@@ -171,8 +171,65 @@ def test_soft_targets_are_no_labels_and_the_error_says_where_they_go(labels):
     for function, matrix in ((infogain, "H"), (expected_distance, "D")):
         with pytest.raises((TypeError, ValueError), match="^labels: expected ") as raised:
             function(Z2, labels, np.eye(2))
-        assert str(raised.value).endswith(f"{matrix}=targets with labels=np.arange(N)")
-        assert np.isfinite(function(Z2, np.arange(2), labels))
+        advice = f"{matrix}=targets @ {matrix}, labels=np.arange(len(targets))"
+        assert str(raised.value).endswith(f": for soft targets or one-hot rows write {advice}")
+
+
+@pytest.mark.parametrize("function, matrix", [(infogain, "H"), (expected_distance, "D")])
+def test_the_advice_for_soft_targets_gives_their_mean_loss(function, matrix):
+    """For each sample, the losses of all labels, weighted with the targets."""
+    rng = np.random.default_rng(0)
+    Z, M, targets = rng.normal(size=(4, 3)), 1 - np.eye(3) / 2, rng.dirichlet(np.ones(3), 4)
+    with pytest.raises((TypeError, ValueError)) as raised:
+        function(Z, targets, M)
+    advice = str(raised.value).rpartition(": for soft targets or one-hot rows write ")[2]
+    given = eval(f"dict({advice})", {"targets": targets, "np": np, matrix: M})
+    each = [[function(z[None], [y], M) for y in range(3)] for z in Z]
+    assert function(Z, **given) == pytest.approx((targets * each).sum() / 4, rel=1e-14)
+
+
+def told_to_write(function, *arguments):
+    """What the error of a call says to write."""
+    with pytest.raises((TypeError, ValueError)) as raised:
+        function(*arguments)
+    return str(raised.value).rpartition(" write ")[2]
+
+
+def test_class_weights_of_a_dictionary_come_in_the_order_of_the_labels():
+    weights = {1: 5.0, 0: 1.0}
+    assert told_to_write(infogain, Z2, [0, 1], weights) == "class_weight_matrix([H[key] for key in sorted(H)])"
+    way = told_to_write(class_weight_matrix, weights)
+    assert eval(way, {"weight": weights}) == [1.0, 5.0]
+
+
+def test_class_weights_without_a_matrix_are_told_of_one():
+    assert told_to_write(infogain, Z2, [0, 1], [1.0, 2.0]) == "class_weight_matrix(H)"
+    assert "write" not in told_to_write(expected_distance, Z2, [0, 1], [1.0, 2.0])
+
+
+@pytest.mark.parametrize("labels, way", [
+    ([[0], [1]], "np.squeeze(labels, -1)"),
+    ([[0.0], [1.0]], "np.squeeze(labels, -1)"),
+    ([False, True], "np.asarray(labels, dtype=int)"),
+    ([0.0, 1.0], "np.asarray(labels, dtype=int)"),
+    ([0, -100], "ignore_label=-100"),
+    (np.uint8([255, 1]), "ignore_label=255"),
+], ids=str)  # fmt: skip
+def test_labels_that_are_almost_right_are_told_how(labels, way):
+    assert told_to_write(infogain, Z2, labels, SOFT) == way
+
+
+def test_no_class_is_called_one_to_ignore():
+    for labels, ignore_label in (([1, 2], None), ([0, -1], -100)):
+        with pytest.raises(ValueError, match=r"^labels: expected integers from 0 to 1, got -?\d at \[1\]$"):
+            infogain(Z2, labels, SOFT, ignore_label=ignore_label)
+
+
+def test_rows_are_ignored_by_their_numbers():
+    """Names are numbered only where all of them occur, and a mask is not cast to the numbers 0 and 1."""
+    for function in (lambda rows: check_similarity(SOFT, ignored=rows), lambda rows: ignore_labels(SOFT, rows)):
+        assert told_to_write(function, ["b"]) == "the numbers of the labels"
+        assert told_to_write(function, [False, True]).startswith("np.flatnonzero(")
 
 
 # Tables, matrices and masks of other libraries
@@ -229,7 +286,7 @@ def test_a_mask_is_never_dropped(wrap):
 # What is no argument. {V} stands for the name of the values, {M} for that of the matrix
 
 X, I3, NAN = np.zeros((2, 3)), np.eye(3), np.nan
-SHAPE = "a row per label and a column for each of the 3 classes, got shape"
+SHAPE = "a row for each label and 3 columns, one for each class along axis 1 of the {V}, got shape"
 DOOR = [
     (TypeError, "{V}: expected float32, float64 or integers, got bool", [[True, False]], [0], np.eye(2), {}),
     (TypeError, "{V}: expected float32, float64 or integers, got complex128", X + 1j, [0, 1], I3, {}),
@@ -239,13 +296,15 @@ DOOR = [
     (ValueError, "axis: expected an integer from -2 to 1, got 2", X, [0, 1], I3, {"axis": 2}),
     (TypeError, "axis: expected an integer, got 1.0", X, [0, 1], I3, {"axis": 1.0}),
     (TypeError, "labels: expected integers, got float64", X, [0.0, 1.0], I3, {}),
-    (TypeError, "labels: expected integers, got <U3: write np.unique(labels, return_in", X, ["cat", "dog"], I3, {}),
+    (TypeError, "labels: expected integers, got text (<U3): write np.unique(labels, return_inverse=True)[1], which ", X,
+     ["cat", "dog"], I3, {}),
     (ValueError, "labels: expected shape (2,), got shape (3,)", X, [0, 1, 2], I3, {}),
     (ValueError, "labels: expected integers from 0 to 2, got 3 at [1]", X, [0, 3], I3, {}),
     (ValueError, "labels: expected integers from 0 to 2, got -1 at [0]", X, [-1, 0], I3, {}),
     (ValueError, "labels: expected integers from 0 to 2, got 9 at [1]", X, [8, 9], I3, {"ignore_label": 8}),
     (ValueError, "labels: expected an array, or lists that make one, got lists of different", X, [[0], 1], I3, {}),
-    (ValueError, "{M}: expected 2 dimensions, got shape (3,)", X, [0, 1], np.ones(3), {}),
+    (ValueError, "{M}: expected a matrix", X, [0, 1], np.ones(3), {}),
+    (ValueError, "{M}: expected a matrix (2 dimensions), got shape (1, 2, 3)", X, [0, 1], np.ones((1, 2, 3)), {}),
     (ValueError, "{M}: expected " + SHAPE + " (2, 2)", X, [0, 1], np.eye(2), {}),
     (ValueError, "{M}: expected " + SHAPE + " (0, 3)", X, [0, 1], I3[:0], {}),
     (TypeError, "{M}: expected float32, float64 or integers, got bool", X, [0, 1], I3 == 1, {}),

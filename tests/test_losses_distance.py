@@ -154,14 +154,15 @@ def test_distances_next_to_the_largest_number(dtype):
 
 FINITE = "D: expected finite distances whose differences are finite in float64, got the row"
 REFUSED = [
-    ([[0, 0, NAN]], [[0, 1, 2]], {}, "logits: expected numbers below +inf, got nan at [0, 2]"),
-    ([[0, INF, 0]], [[0, 1, 2]], {}, "logits: expected numbers below +inf, got inf at [0, 1]"),
-    ([[-INF] * 3], [[0, 1, 2]], {}, "logits: expected a number above -inf along axis 1, got -inf at [0]"),
+    ([[0, 0, NAN]], [[0, 1, 2]], {}, "logits: expected finite numbers, or -inf for a masked class, got nan at [0, 2]"),
+    ([[0, INF, 0]], [[0, 1, 2]], {}, "logits: expected finite numbers, or -inf for a masked class, got inf at [0, 1]"),
+    ([[-INF] * 3], [[0, 1, 2]], {},
+     "logits: expected at least one class along axis 1 that is not masked, got only -inf for the sample [0]"),
     ([[0, 0, 0]], [[1, NAN, 1]], {}, f"{FINITE} [ 1. nan  1.]"),
     ([[0, 0, 0]], [[INF, 0, 0]], {}, f"{FINITE} [inf  0.  0.]"),
     ([[0, 0, 0]], [[1e308, -1e308, 0]], {}, f"{FINITE} [ 1.e+308 -1.e+308  0.e+000]"),
     ([[0]] * 32, [[1.7e308], [-1.7e308]] * 16, {"normalization": "none"},
-     "D: expected losses that have a sum, got a sum of inf - inf"),
+     "D: expected a matrix whose losses have a sum, got losses too large to add in float64"),
 ]  # fmt: skip
 
 

@@ -206,7 +206,7 @@ def test_hidden_constants_are_seen_at_random_points():
 
 def test_a_bound_that_says_nothing_is_no_proof(monkeypatch):
     monkeypatch.setattr(points, "Points", lambda seed: Points(seed, points=2))
-    with pytest.raises(Undecided, match=r"only up to probability 2\^-4\d: take a smaller size"):
+    with pytest.raises(Undecided, match=r"only up to probability 2\^-4\d: use a smaller size"):
         prove(logsumexp, LOGSUM, V, engine="points")
 
 

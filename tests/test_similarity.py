@@ -127,8 +127,8 @@ def test_what_rounding_leaves_of_a_distance_of_zero_is_zero(name, normalize):
 
 def test_what_is_no_rounding_is_refused():
     for D, message in (
-        ([[0.01, 1], [1, 0]], "D: expected 0 from each label to itself, got 0.01 for label 0"),
-        ([[0, 1], [1, 1e-7]], "D: expected 0 from each label to itself, got 1e-07 for label 1"),
+        ([[0.01, 1], [1, 0]], "D: expected 0 on the diagonal, from each label to itself, got 0.01 for label 0"),
+        ([[0, 1], [1, 1e-7]], "D: expected 0 on the diagonal, from each label to itself, got 1e-07 for label 1"),
         ([[0, -1e-7], [1, 0]], "D: expected numbers in [0, inf], got -1e-07 at [0, 1]"),
     ):
         with pytest.raises(ValueError) as raised:
@@ -230,8 +230,9 @@ REFUSED = [
     (ValueError, "weight: expected numbers in [0, inf), got -1.0 at [1]", lambda: class_weight_matrix([1, -1])),
     (ValueError, "weight: expected numbers in [0, inf), got nan at [0]", lambda: class_weight_matrix([NAN, 1])),
     (ValueError, "weight: expected numbers in [0, inf), got inf at [0]", lambda: class_weight_matrix([INF, 1])),
-    (ValueError, "weight: expected 1 dimension, got shape (1, 2)", lambda: class_weight_matrix([[1, 2]])),
-    (TypeError, "weight: expected float32, float64 or integers, got bool", lambda: class_weight_matrix([True])),
+    (ValueError, "weight: expected an array with 1 dimension, got shape (1, 2)", lambda: class_weight_matrix([[1, 2]])),
+    (TypeError, "weight: expected float32, float64 or integers, got bool: write np.asarray(weight, dtype=float)",
+     lambda: class_weight_matrix([True])),
     (ValueError, "weight: expected numbers that float32 can hold, got 1e+300 at [0]",
      lambda: class_weight_matrix([1e300, 1], dtype=np.float32)),
     (ValueError, "weight: expected numbers that float32 can hold, got 1e-300 at [1]",
@@ -241,21 +242,22 @@ REFUSED = [
     (ValueError, "smoothing: expected numbers in [0, 1], got 1.1", lambda: label_smoothing_matrix(3, 1.1)),
     (ValueError, "smoothing: expected numbers in [0, 1], got -0.1", lambda: label_smoothing_matrix(3, -0.1)),
     (ValueError, "smoothing: expected numbers in [0, 1], got nan", lambda: label_smoothing_matrix(3, NAN)),
-    (ValueError, "smoothing: expected 0 dimensions, got shape (1,)", lambda: label_smoothing_matrix(3, [0.1])),
+    (ValueError, "smoothing: expected a single number, got shape (1,)", lambda: label_smoothing_matrix(3, [0.1])),
     (ValueError, "weight: expected one number for each of 3 classes, got shape (2,)",
      lambda: label_smoothing_matrix(3, 0, weight=[1, 2])),
     (ValueError, "D: expected numbers in [0, inf], got -1.0 at [0, 1]",
      lambda: similarity_from_distance([[0, -1], [1, 0]])),
     (ValueError, "D: expected numbers in [0, inf], got nan at [1, 0]",
      lambda: similarity_from_distance([[0, 1], [NAN, 0]])),
-    (ValueError, "D: expected as many rows as columns, at least one, got shape (1, 2)",
+    (ValueError, "D: expected a square matrix with at least one row, got shape (1, 2)",
      lambda: similarity_from_distance([[0, 1]])),
-    (ValueError, "D: expected as many rows as columns, at least one, got shape (0, 0)",
+    (ValueError, "D: expected a square matrix with at least one row, got shape (0, 0)",
      lambda: similarity_from_distance(np.empty((0, 0)))),
-    (ValueError, "D: expected 2 dimensions, got shape (2,)", lambda: similarity_from_distance([0, 1])),
-    (ValueError, "D: expected 0 from each label to itself, got 1.0 for label 0",
+    (ValueError, "D: expected a matrix (2 dimensions), got shape (2,)", lambda: similarity_from_distance([0, 1])),
+    (ValueError, "D: expected 0 on the diagonal, from each label to itself, got 1.0 for label 0: if these are "
+     "similarities, write 1 - D",
      lambda: similarity_from_distance(np.eye(3))),
-    (ValueError, "D: expected 0 from each label to itself, got inf for label 1",
+    (ValueError, "D: expected 0 on the diagonal, from each label to itself, got inf for label 1",
      lambda: similarity_from_distance([[0, 1], [1, INF]])),
     (ValueError, "scale: expected a positive finite number, got 0.0", lambda: similarity_from_distance([[0]], scale=0)),
     (ValueError, "scale: expected a positive finite number, got nan",
@@ -272,16 +274,17 @@ REFUSED = [
     (ValueError, "tree: expected the labels 0, 1, 2, ..., each once, got none", lambda: similarity_from_tree(((), ()))),
     (ValueError, "labels: expected integers from 0 to 1, got 2 at [1]", lambda: ignore_labels(np.eye(2), [0, 2])),
     (ValueError, "labels: expected integers from 0 to 1, got -1", lambda: ignore_labels(np.eye(2), -1)),
-    (TypeError, "labels: expected integers, got bool", lambda: ignore_labels(np.eye(2), [True, False])),
+    (TypeError, "labels: expected integers, got bool: write np.flatnonzero(labels)",
+     lambda: ignore_labels(np.eye(2), [True, False])),
     (ValueError, "H: expected finite numbers, got nan at [0, 0]", lambda: ignore_labels([[NAN]], 0)),
-    (ValueError, "H: expected 2 dimensions, got shape (2,)", lambda: ignore_labels([1, 2], 0)),
+    (ValueError, "H: expected a matrix (2 dimensions), got shape (2,)", lambda: ignore_labels([1, 2], 0)),
     (ValueError, "H: expected finite numbers, got inf at [0, 0]", lambda: check_similarity([[INF]])),
     (ValueError, "ignored: expected integers from 0 to 1, got 2", lambda: check_similarity(np.eye(2), ignored=2)),
     (ValueError, "H: expected numbers in [0, inf), got -1.0 at [0, 1]", lambda: infogain_floor([[1, -1]])),
     (ValueError, "H: expected at least one label and one class, got shape (0, 3)", lambda: infogain_floor(I0)),
     (ValueError, "H: expected at least one label and one class, got shape (3, 0)", lambda: infogain_floor(I0.T)),
     (ValueError, "H: expected numbers in [0, inf), got nan at [0, 0]", lambda: infogain_floor([[NAN, 1]])),
-    (ValueError, "H: expected 2 dimensions, got shape (2,)", lambda: infogain_floor([1, 2])),
+    (ValueError, "H: expected a matrix (2 dimensions), got shape (2,)", lambda: infogain_floor([1, 2])),
 ]  # fmt: skip
 
 
@@ -432,7 +435,7 @@ def test_nothing_is_said_without_suspicion(name):
 def test_the_warning_is_silenced_as_it_says():
     with pytest.raises(SimilarityWarning) as said:
         infogain(X, FEW, DISTANCES)
-    advice = str(said.value).rpartition("If it is meant so: ")[2]
+    advice = str(said.value).rpartition("To keep H without this warning: ")[2]
     with warnings.catch_warnings():
         exec(advice, {"warnings": warnings, "nnnotes": __import__("nnnotes.losses")})
         infogain(X, FEW, DISTANCES)

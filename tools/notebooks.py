@@ -14,7 +14,8 @@ from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKerne
 from traitlets.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
-RAN = Path(sys.prefix) / "ran.txt"  # what `try` executed here already
+RAN_FILE = Path(sys.prefix) / "ran.txt"  # what `try` executed here already
+VERBS = ("try", "export", "refresh")
 TIMEOUT = 300  # seconds for one cell
 ENCRYPTED = Config(KernelManager={"transport_encryption": "auto"})  # without it each kernel warns
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -29,14 +30,14 @@ def notebooks(names=()):
     """All notebooks of the project in reading order, or those whose path contains one of the names."""
     found = {path.relative_to(ROOT).as_posix(): path for path in (ROOT / "nbs").rglob("*.ipynb")}
     visible = {name: path for name, path in sorted(found.items()) if not re.search(r"(^|/)(\.|_\w+/)", name)}
-    chosen = [path for name, path in visible.items() if not names or any(part in name for part in names)]
-    if not chosen:
-        sys.exit(f"No notebook in nbs/ is called {' or '.join(names)}.")
-    return chosen
+    missed = [part for part in names if not any(part in name for name in visible)]
+    if missed:
+        sys.exit(f"No path of a notebook contains {' or '.join(map(repr, missed))}. For example: refresh losses")
+    return [path for name, path in visible.items() if not names or any(part in name for part in names)]
 
 
 def read(path):
-    """The notebook at `path`; where that is none, say what to do, since a merge may have left it so."""
+    """The notebook at `path`. If the file is not a valid notebook, say what to do: a merge may have broken it."""
     name, text = path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8", errors="replace")
     marker = re.search(r"^\W*(<{7}|>{7}) ", text, re.M)
     if marker:
@@ -51,7 +52,7 @@ def read(path):
     except Exception as error:  # nbformat raises many kinds
         why = f"{type(error).__name__}: {error}".strip().splitlines()[0]
         raise NotebookFailed(
-            f"{name} is no valid notebook ({why}). Mend it, or go back to the last commit (git restore {name}), then "
+            f"{name} is not a valid notebook ({why}). Fix it, or go back to the last commit (git restore {name}), then "
             "run the same command again."
         ) from None
     return notebook
@@ -124,16 +125,16 @@ def run_once(path):
     code = [cell.source for cell in read(path).cells if cell.cell_type == "code"]
     versions = (ROOT / "constraints.txt").read_text(encoding="utf-8")
     mark = hashlib.sha256(json.dumps([path.name, versions, package, code]).encode()).hexdigest()
-    if RAN.exists() and mark in RAN.read_text(encoding="utf-8"):
+    if RAN_FILE.exists() and mark in RAN_FILE.read_text(encoding="utf-8"):
         return "ran before"
     execute(path)
-    with RAN.open("a", encoding="utf-8") as ran:
+    with RAN_FILE.open("a", encoding="utf-8") as ran:
         ran.write(mark + "\n")
     return None
 
 
-def each(action, paths):
-    """Do something with each notebook, with a line of progress; what failed is said again at the end."""
+def run_each(action, paths):
+    """Do something with each notebook, with a line of progress; the failures are listed again at the end."""
     failed = []
     for count, path in enumerate(paths, 1):
         name, start = path.relative_to(ROOT).as_posix(), time.perf_counter()
@@ -144,7 +145,7 @@ def each(action, paths):
             said = f"failed\n{failure}"
         print(f"[{count:2}/{len(paths)}] {name:36} {said}", flush=True)
     if failed:
-        print(f"{len(failed)} of {len(paths)} notebooks failed, as said above: {', '.join(failed)}", flush=True)
+        print(f"{len(failed)} of {len(paths)} notebooks failed, see above: {', '.join(failed)}", flush=True)
     return len(failed)
 
 
@@ -162,19 +163,22 @@ def export():
     write_formulas()
 
 
-def main(verb, *names):
+def main(verb="", *names):
     """Carry out one verb of the command line."""
+    if verb not in VERBS:
+        sys.exit(f"tools/notebooks.py has no verb {verb!r}: use {', '.join(VERBS[:-1])} or {VERBS[-1]}.")
+    chosen = notebooks(names)  # a misspelled name stops here, before anything is written
     os.chdir(ROOT)
     if verb == "try":
         if hasattr(os, "nice"):
             os.nice(10)  # JupyterLab runs beside it
-        failed = each(run_once, notebooks(names))
+        failed = run_each(run_once, chosen)
         if not failed:
             print("Every notebook ran from top to bottom.", flush=True)
         return failed
     export()
     if verb == "refresh":
-        failed = each(refresh, notebooks(names))
+        failed = run_each(refresh, chosen)
         from readme import write_readme
 
         write_readme(ROOT)

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._validation import expected, missing_extra
-from .call import Call, admits, exact_value, point_text, smallest_point, unchanged
+from .._validation import expected, kind_of, missing_extra
+from .call import Call, exact_value, fits_assumptions, point_text, smallest_point, unchanged
 from .path import Steps, record, where_paths_part
 from .report import ProofError, table
 
@@ -32,19 +32,20 @@ try:
         Undecided,
         evaluate,
         exact_numpy,
-        stand_in,
+        patched_version,
         verdict,
     )
 except ImportError as error:
     raise missing_extra(error, "nnnotes.engine.checks") from error
 
 # %% auto #0
-__all__ = ['CHOOSE_FIRST', 'MOST_SHOWN', 'SIGNS', 'KINDS', 'MARGIN', 'FACTORS', 'number_text', 'explain_error', 'run_recorded',
-           'Run', 'run_traced', 'constants_text', 'hides_nothing', 'unclear_comparisons', 'branch_text',
-           'declared_facts', 'assumed_text', 'conditions', 'constants_in', 'constant_text', 'check_constants', 'Pair',
-           'as_objects', 'pair_numbers', 'as_expressions', 'pair_with_formula', 'find_difference', 'branch_of',
-           'difference_on_branch', 'counterexample', 'is_rounded', 'decide', 'ask_referee', 'run_floats', 'as_float',
-           'rounding_radii', 'check_values', 'run_elsewhere', 'check_floats']
+__all__ = ['WHERE_ADVICE', 'MAX_COMPARISONS_SHOWN', 'SIGNS', 'KINDS', 'ROUNDING_MARGIN', 'POINT_MULTIPLES', 'number_text',
+           'explain_error', 'run_recorded', 'Run', 'run_traced', 'constants_text', 'shows_every_constant',
+           'unclear_comparisons', 'branch_text', 'declared_facts', 'assumed_text', 'conditions', 'constants_in',
+           'constant_text', 'check_constants', 'Pair', 'as_objects', 'pair_numbers', 'as_expressions',
+           'pair_with_formula', 'find_difference', 'branch_of', 'difference_on_branch', 'counterexample', 'is_rounded',
+           'decide', 'ask_referee', 'run_floats', 'as_float', 'rounding_radii', 'check_values', 'run_elsewhere',
+           'check_floats']
 
 # %% ../../nbs/engine/checks.ipynb #b00c1cb6
 def number_text(number: Any) -> str:
@@ -59,7 +60,7 @@ def number_text(number: Any) -> str:
     return f"{value:.10g}"
 
 # %% ../../nbs/engine/checks.ipynb #3ad1c0f0
-CHOOSE_FIRST = "np.where computes both of its branches: let it choose the argument, np.log(np.where(x > 0, x, 1))"
+WHERE_ADVICE = "it computes both branches, so choose the argument first, np.log(np.where(x > 0, x, 1))"
 
 
 def explain_error(error: BaseException, name: str) -> BaseException:
@@ -67,10 +68,10 @@ def explain_error(error: BaseException, name: str) -> BaseException:
     unknown = re.search(r"ufunc '(\w+)' not supported|no callable (\w+) method", str(error))
     if type(error) is TypeError and unknown:
         routine = unknown[1] or unknown[2]
-        instead = "write it with np.exp, np.log, np.tanh, np.sqrt"
-        return TypeError(f"{name}: {routine} cannot take traced numbers: {instead}")
+        known = "np.exp, np.log, np.tanh, np.sqrt and what is made of them"
+        return TypeError(f"{name}: {routine} has no exact version here; a proof can follow {known}")
     if type(error) in (ArithmeticError, ZeroDivisionError):
-        return type(error)(f"{name}: {error}, at this point; {CHOOSE_FIRST}")
+        return type(error)(f"{name}: {error}. If np.where was to take its other branch here: {WHERE_ADVICE}")
     return error
 
 # %% ../../nbs/engine/checks.ipynb #e867f28d
@@ -78,7 +79,7 @@ def run_recorded(call: Call, numbers: dict, dtype: Any = object) -> tuple[Any, S
     """What the function returns on these numbers, and its path; a `ProofError` if it writes to its arguments."""
     (used, keywords), kept = call.filled(numbers, dtype), call.filled(numbers, dtype)
     try:
-        result, path = record(stand_in(call.function), *used.values(), **keywords)
+        result, path = record(patched_version(call.function), *used.values(), **keywords)
     except (Exception, Leak) as error:
         kind = "traced numbers" if dtype is object else np.dtype(dtype).name
         said = explain_error(error, call.name) if dtype is object else error
@@ -135,10 +136,10 @@ def constants_text(decisions: Iterable[Decision]) -> str:
     return f", with {listed}" if listed else ""
 
 # %% ../../nbs/engine/checks.ipynb #4f929dbb
-MOST_SHOWN = 3
+MAX_COMPARISONS_SHOWN = 3
 
 
-def hides_nothing(decision: Decision) -> bool:
+def shows_every_constant(decision: Decision) -> bool:
     """Whether no other constant can hide in a comparison; without an engine the question does not arise."""
     engine = decision.left.trace.engine
     try:
@@ -152,15 +153,15 @@ def unclear_comparisons(decisions: Iterable[Decision]) -> list[str]:
     kinds: dict[str, str] = {}
     long = 0
     for decision in decisions:
-        if hides_nothing(decision):
+        if shows_every_constant(decision):
             continue
         sides = decision.left.formula(), decision.right.formula()
         if all(sides):
             kinds.setdefault(re.sub(r"_\d+", "", f" {decision.relation} ".join(sides)), str(decision))
         long += not all(sides)
-    left_out = len(kinds) - MOST_SHOWN
+    left_out = len(kinds) - MAX_COMPARISONS_SHOWN
     more = [f"and {left_out} more such"] * (left_out > 0) + [f"{long} of long formulas"] * (long > 0)
-    return [*kinds.values()][:MOST_SHOWN] + more
+    return [*kinds.values()][:MAX_COMPARISONS_SHOWN] + more
 
 # %% ../../nbs/engine/checks.ipynb #3ad1c105
 def branch_text(decisions: Iterable[Decision]) -> str:
@@ -168,7 +169,7 @@ def branch_text(decisions: Iterable[Decision]) -> str:
     made = [decision for decision in decisions if decision.by != "assumed"]
     conditions = list(dict.fromkeys(map(str, made)))
     sides = (side for decision in made for side in (decision.left, decision.right))
-    if len(conditions) <= MOST_SHOWN and all(side.formula() for side in sides):
+    if len(conditions) <= MAX_COMPARISONS_SHOWN and all(side.formula() for side in sides):
         return "; ".join(conditions)
     counted = f"{len(made)} comparison{'s' * (len(made) > 1)}{constants_text(made)}"
     return "; ".join([counted, *unclear_comparisons(made)])
@@ -195,7 +196,7 @@ def declared_facts(call: Call) -> list[str]:
 def assumed_text(run: Run) -> str:
     """What the symbols are declared to be, and the signs on which the engine relied; empty if there are none."""
     negative = {f"-{symbol}": f"{symbol} < 0" for symbol in run.call.symbols}
-    short = [negative.get(text, f"{text} > 0") for text in run.assumed if "…" not in text][: 2 * MOST_SHOWN]
+    short = [negative.get(text, f"{text} > 0") for text in run.assumed if "…" not in text][: 2 * MAX_COMPARISONS_SHOWN]
     others = len(run.assumed) - len(short)
     return "; ".join(declared_facts(run.call) + short + [f"{others} others"] * (others > 0))
 
@@ -267,17 +268,19 @@ def pair_numbers(result: Any, wanted: Any, convert: Callable, other: str, place:
         is_array = isinstance(wanted, np.ndarray) and wanted.ndim > 0
         has_parts = is_array or isinstance(wanted, (tuple, list, sp.MatrixBase))
         if not has_parts or len(wanted) != len(result):
+            found = f"a {type(result).__name__} of {len(result)} parts"
             count = f"{len(wanted)} parts" if has_parts else "a single part"
-            raise ProofError(f"{where} is a {type(result).__name__} of {len(result)}, {other} has {count}", {})
+            raise ProofError(f"{where} is {found}, but {other} has {count}", {})
         parts = enumerate(zip(result, wanted, strict=True))
         return [pair for i, (a, b) in parts for pair in pair_numbers(a, b, convert, other, (*place, i))]
     got, right = as_objects(result), convert(wanted)
     strange = [entry for entry in got.flat if not isinstance(entry, (Traced, Number, np.bool_))]
     if strange or isinstance(result, np.ma.MaskedArray):
-        what = "a masked array" if not strange else f"a {type(strange[0]).__name__}"
-        raise TypeError(f"function: expected numbers, or tuples, lists or plain arrays of them, but {where} is {what}")
+        what = kind_of(strange[0]) if strange else "a masked array"
+        numbers = "numbers, or tuples, lists or plain arrays of them"
+        raise TypeError(f"function: expected one that returns {numbers}, got {what} as {where}")
     if got.shape != right.shape:
-        raise ProofError(f"{where} has shape {got.shape}, {other} has shape {right.shape}", {})
+        raise ProofError(f"{where} has shape {got.shape}, but {other} has shape {right.shape}", {})
     return [Pair((*place, index), got[index], right[index]) for index in np.ndindex(got.shape)]
 
 # %% ../../nbs/engine/checks.ipynb #290db449
@@ -303,7 +306,8 @@ def pair_with_formula(run: Run, formula: Any) -> list[Pair]:
     strangers = {s for pair in pairs for s in pair.wanted.free_symbols} - set(run.call.symbols)
     if strangers:
         known = {symbol.name for symbol in run.call.symbols}
-        names = sorted(s.name + " with other assumptions" * (s.name in known) for s in strangers)
+        other = " with other assumptions: use the same symbol"
+        names = sorted(s.name + other * (s.name in known) for s in strangers)
         raise expected("formula", f"the symbols of the arguments, {', '.join(run.call.groups)}", ", ".join(names))
     return pairs
 
@@ -418,7 +422,7 @@ def rounding_radii(run: Run, dtype: type) -> list[float]:
     raise Undecided(f"there is no bound for the rounding of {run.call.name} in {dtype.__name__}")
 
 # %% ../../nbs/engine/checks.ipynb #701ffd38
-MARGIN = 8
+ROUNDING_MARGIN = 8
 
 
 def check_values(run: Run, result: Any, dtype: type) -> None:
@@ -427,7 +431,7 @@ def check_values(run: Run, result: Any, dtype: type) -> None:
     for pair, radius in zip(pairs, rounding_radii(run, dtype), strict=True):
         is_number = isinstance(pair.got, Real) and not isinstance(pair.got, bool)
         true, got, limits = as_float(pair.wanted), float(pair.got) if is_number else np.nan, np.finfo(dtype)
-        if not abs(got - true) <= MARGIN * (radius + float(limits.eps) * abs(true)) + float(limits.tiny):
+        if not abs(got - true) <= ROUNDING_MARGIN * (radius + float(limits.eps) * abs(true)) + float(limits.tiny):
             name, text = dtype.__name__, number_text(got)
             text = text if is_number and text != number_text(true) else repr(pair.got)
             rows = {"at": point_text(run.call, run.values), name: text, "proof": number_text(pair.wanted)}
@@ -435,12 +439,12 @@ def check_values(run: Run, result: Any, dtype: type) -> None:
             raise ProofError(reason, rows | conditions(run))
 
 # %% ../../nbs/engine/checks.ipynb #abe357c1
-FACTORS = (-2, 2, Fraction(1, 2))
+POINT_MULTIPLES = (-2, 2, Fraction(1, 2))
 
 
 def run_elsewhere(run: Run) -> Iterator[Run]:
     """A run without an engine at a multiple of the point, on the same branch, if floats get there without overflow."""
-    for factor in FACTORS:
+    for factor in POINT_MULTIPLES:
         try:
             values = {symbol: exact_value(symbol.name, factor * value) for symbol, value in run.values.items()}
             with np.errstate(all="raise"):
@@ -453,7 +457,7 @@ def run_elsewhere(run: Run) -> Iterator[Run]:
             raise
         except Exception:
             continue
-        if all(admits(*item) for item in values.items()) and all(np.isfinite(pair.got) for pair in pairs):
+        if all(fits_assumptions(*item) for item in values.items()) and all(np.isfinite(pair.got) for pair in pairs):
             yield other
             return
 

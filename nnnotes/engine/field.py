@@ -22,7 +22,7 @@ except ImportError as error:
     raise missing_extra(error, "nnnotes.engine.field") from error
 
 # %% auto #0
-__all__ = ['WORK', 'SLOW', 'EXPONENTIALS', 'Element', 'Generator', 'Field']
+__all__ = ['MAX_WORK', 'COST_PER_TERM', 'EXPONENTIALS', 'Element', 'Generator', 'Field']
 
 # %% ../../nbs/engine/field.ipynb #4eac7b55
 class Element(NamedTuple):
@@ -48,7 +48,7 @@ class Generator:
     replacement: Any = None
 
 # %% ../../nbs/engine/field.ipynb #7cee8bdf
-WORK = 20_000_000
+MAX_WORK = 20_000_000
 
 
 def _context(size: int) -> Any:
@@ -59,7 +59,7 @@ def _context(size: int) -> Any:
 class _State:
     """The generators of a field, and how much work it may still do."""
 
-    def __init__(self, work: int = WORK) -> None:
+    def __init__(self, work: int = MAX_WORK) -> None:
         self.work, self.version, self.context = work, 0, _context(8)
         self.generators: list[Generator] = []
         self.retired: dict[int, int] = {}
@@ -102,7 +102,7 @@ def _spend(field: _State, work: int) -> None:
     """Give up if the work that is left is not enough."""
     field.work -= work
     if field.work < 0:
-        raise Undecided("the normal form takes too much work: take a smaller size or random evaluation")
+        raise Undecided('the normal form takes too much work: use a smaller size, or engine="points"')
 
 # %% ../../nbs/engine/field.ipynb #96a9dae8
 def _times(field: _State, a: fmpz_mpoly, b: fmpz_mpoly) -> fmpz_mpoly:
@@ -236,12 +236,12 @@ def _power(field: _State, a: Element, exponent: int) -> Element:
     return _reduce_fraction(field, above, below)
 
 # %% ../../nbs/engine/field.ipynb #4140a423
-SLOW = 20
+COST_PER_TERM = 20
 
 
 def _value(field: _State, polynomial: fmpz_mpoly) -> arb:
     """The polynomial at the point."""
-    _spend(field, SLOW * len(polynomial))
+    _spend(field, COST_PER_TERM * len(polynomial))
     total = arb(0)
     for monomial, coefficient in polynomial.terms():
         term = arb(coefficient)
@@ -349,14 +349,14 @@ def _combination(field: _State, u: Element) -> dict[int, Fraction] | None:
     basis = _basis(field)
     vectors = [*(_exponent(field, index) for index in basis), _update(field, u)]
     numerators = _over_one_denominator(field, vectors)
-    _spend(field, SLOW * sum(map(len, numerators)))
+    _spend(field, COST_PER_TERM * sum(map(len, numerators)))
     *columns, right = (numerator.to_dict() for numerator in numerators)
     related = _related_columns(columns, right)
     columns = [columns[index] for index in related]
     monomials = sorted(set().union(*columns))
     if not right.keys() <= set(monomials):
         return None
-    _spend(field, SLOW * len(monomials) * (len(related) + 1))
+    _spend(field, COST_PER_TERM * len(monomials) * (len(related) + 1))
     entries = [int(column.get(monomial, 0)) for monomial in monomials for column in (*columns, right)]
     solution = _solve(flint.fmpz_mat(len(monomials), len(related) + 1, entries))
     return None if solution is None else {basis[related[column]]: factor for column, factor in solution.items()}
@@ -513,7 +513,7 @@ def _is_positive(field: _State, a: Element) -> bool:
     number = _number(field, a)
     if number > 0 or number < 0:
         return bool(number > 0)
-    raise Undecided(f"the sign of {_show(field, a)}, which may be zero at the point")
+    raise Undecided(f"cannot tell the sign of {_show(field, a)}: it may be zero at this point; give another point=")
 
 # %% ../../nbs/engine/field.ipynb #42aaa76c
 def _factors(field: _State, a: Element) -> list[tuple[Element, int]]:
@@ -611,9 +611,9 @@ def _is_plain(field: _State, a: Element) -> bool:
 class Field(_State):
     """Formulas in exp, log, tanh and sqrt, kept in normal form.
 
-    Equal normal forms are a proof of equality, wherever the `assumptions` hold. That different normal
-    forms mean different functions rests on the structure theorem; where a root or a constant such as
-    exp(exp(1)) is involved, two names of one number may be missed, never the other way round.
+    Equal normal forms prove equality wherever the `assumptions` hold. By the structure theorem, different
+    normal forms mean different functions, with one exception: with roots, or constants such as
+    exp(exp(1)), two forms of the same number may go unnoticed. Numbers that differ are never called equal.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ except ImportError as error:
     raise missing_extra(error, "nnnotes.engine.javascript") from error
 
 # %% auto #0
-__all__ = ['FUNCTIONS', 'STRUCTURE', 'CONSTANTS', 'EXACT', 'RESERVED', 'JavaScript', 'function', 'module']
+__all__ = ['FUNCTIONS', 'STRUCTURE', 'CONSTANTS', 'MAX_EXACT_INTEGER', 'RESERVED', 'JavaScript', 'function', 'module']
 
 # %% ../../nbs/engine/javascript.ipynb #330103e5
 FUNCTIONS = {
@@ -33,13 +33,13 @@ FUNCTIONS = {
 # %% ../../nbs/engine/javascript.ipynb #c37f9b53
 STRUCTURE = (sp.Add, sp.Mul, sp.Symbol, sp.Piecewise, ExprCondPair, sp.Rel, BooleanAtom, BooleanFunction)
 CONSTANTS = (sp.pi, sp.E)
-EXACT = 2**53
+MAX_EXACT_INTEGER = 2**53
 
 
 def _refusal(node: sp.Basic) -> str | None:
     """Why a node of an expression may not be printed; None if it may."""
     if isinstance(node, sp.Rational):
-        return None if max(abs(node.p), node.q) <= EXACT else "a number that floats cannot hold"
+        return None if max(abs(node.p), node.q) <= MAX_EXACT_INTEGER else "a number that floats cannot hold"
     if isinstance(node, sp.Float):
         return "a decimal number; write it as a fraction"
     if isinstance(node, sp.Pow):

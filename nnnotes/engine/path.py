@@ -14,7 +14,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 # %% auto #0
-__all__ = ['LIBRARIES', 'MACHINERY', 'Steps', 'package_of', 'is_shipped', 'record', 'line_at', 'where_paths_part']
+__all__ = ['LIBRARIES', 'UNRECORDED_MODULES', 'Steps', 'package_of', 'is_shipped', 'record', 'line_at', 'where_paths_part']
 
 # %% ../../nbs/engine/path.ipynb #a699b4a7
 def package_of(function: Callable) -> str:
@@ -26,12 +26,12 @@ def package_of(function: Callable) -> str:
 
 # %% ../../nbs/engine/path.ipynb #4c7c703c
 LIBRARIES = ("numpy", "scipy")
-MACHINERY = ("nnnotes._validation", "nnnotes.engine", "nnnotes.proof")
+UNRECORDED_MODULES = ("nnnotes._validation", "nnnotes.engine", "nnnotes.proof")
 
 
 def is_shipped(module: str, file: str, package: str) -> bool:
     """Whether the code of `module` in `file` belongs to what is proved, a function of `package`."""
-    if any(module == name or module.startswith(name + ".") for name in MACHINERY):
+    if any(module == name or module.startswith(name + ".") for name in UNRECORDED_MODULES):
         return False
     top = module.partition(".")[0]
     if top in LIBRARIES:

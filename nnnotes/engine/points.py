@@ -22,18 +22,18 @@ try:
     import flint
     from flint import arb
 
-    from nnnotes.engine.field import WORK, Field
+    from nnnotes.engine.field import MAX_WORK, Field
 except ImportError as error:
     raise missing_extra(error, "nnnotes.engine.points") from error
 
 # %% auto #0
-__all__ = ['ROOTS', 'EXACT_WORK', 'LEAST_BITS', 'Size', 'Samples', 'Element', 'Generator', 'Points', 'exact_or_points',
+__all__ = ['ROOTS', 'EXACT_WORK', 'MIN_CERTAINTY_BITS', 'Size', 'Samples', 'Element', 'Generator', 'Points', 'exact_or_points',
            'certainty_of']
 
 # %% ../../nbs/engine/points.ipynb #a816c976
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What an integer polynomial does not exceed: its degree, and log2 of the sum of its absolute coefficients."""
+    """Bounds for an integer polynomial: its degree, and log2 of the sum of its absolute coefficients."""
 
     degree: int = 0
     bits: float = 0.0
@@ -150,7 +150,7 @@ def _vanishes(state: _State, a: Samples) -> bool:
     """Whether it is zero, as far as the judges can tell."""
     judges = a.residues[: state.points][state.live]
     if not len(judges):
-        raise Undecided("every random point was lost to a division by zero: take more points")
+        raise Undecided("every random point was lost to a division by zero: use another seed=")
     state.doubt = float(np.logaddexp2(state.doubt, _chance(state, a.above)))
     return not judges.any()
 
@@ -212,7 +212,8 @@ def _power(state: _State, generator: Generator, factor: Fraction) -> Samples:
     """exp(factor * exponent)."""
     exponent = factor * generator.parts
     if exponent.denominator > 1:
-        raise Undecided(f"random points have no root of order {exponent.denominator}: take a smaller size exactly")
+        what = f"root of order {exponent.denominator}"
+        raise Undecided(f'random points have no {what}: use a smaller size and engine="exact"')
     root = generator.root if exponent > 0 else _inverse(state, generator.root)
     return _raise_to(root, abs(exponent.numerator))
 
@@ -254,7 +255,7 @@ def _relation(state: _State, slope: Samples) -> list[tuple[Generator, Fraction]]
     for generator, factor in found:
         slope = slope - generator.slope * _rational(state, factor)
     if not _vanishes(state, slope):
-        raise Undecided("no relation that random points propose holds: take more scouts, or a smaller size exactly")
+        raise Undecided('random points proposed a relation that fails: use a smaller size and engine="exact"')
     return found
 
 # %% ../../nbs/engine/points.ipynb #1ddce756
@@ -344,7 +345,7 @@ def _tanh(state: _State, u: Element) -> Element:
 # %% ../../nbs/engine/points.ipynb #a0d3455b
 def _sqrt(state: _State, a: Element) -> Element:
     """No square root: an error."""
-    raise Undecided("random points have no square roots: take a smaller size exactly")
+    raise Undecided('random points have no square roots: use a smaller size and engine="exact"')
 
 # %% ../../nbs/engine/points.ipynb #d7d4da45
 def _offset(state: _State, a: Element) -> tuple[Fraction, int] | None:
@@ -367,7 +368,7 @@ def _is_plain(state: _State, a: Element) -> bool:
 class Points(_State):
     """Formulas in exp, log and tanh, computed at random points modulo random primes.
 
-    What it calls zero is zero, up to a probability that it computes. What it does not call zero may be:
+    What it calls zero is zero, up to a probability that it computes. What it does not call zero may still be zero:
     a relation between exponentials or logarithms may have been missed, never invented.
 
     Parameters
@@ -451,14 +452,14 @@ class Points(_State):
 
 # %% ../../nbs/engine/points.ipynb #d08313f1
 EXACT_WORK = 200_000
-LEAST_BITS = 64
+MIN_CERTAINTY_BITS = 64
 
 
 def exact_or_points(attempt: Callable[[Any], Any], engine: str | None, seed: str) -> Any:
     """What the attempt returns with the exact engine, or at random points where the exact engine runs out of work."""
     if engine is not None:
         one_of("engine", engine, ("exact", "points"))
-    field, points = Field(WORK if engine == "exact" else EXACT_WORK), Points(seed)
+    field, points = Field(MAX_WORK if engine == "exact" else EXACT_WORK), Points(seed)
     try:
         if engine != "points":
             return attempt(field)
@@ -466,8 +467,8 @@ def exact_or_points(attempt: Callable[[Any], Any], engine: str | None, seed: str
         if engine == "exact" or field.work >= 0:
             raise
     run = attempt(points)
-    if points.doubt > -LEAST_BITS:
-        raise Undecided(f"random points agree, but only {points.certainty()}: take a smaller size")
+    if points.doubt > -MIN_CERTAINTY_BITS:
+        raise Undecided(f"random points agree, but only {points.certainty()}: use a smaller size")
     return run
 
 # %% ../../nbs/engine/points.ipynb #43bcc858

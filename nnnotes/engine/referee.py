@@ -18,7 +18,7 @@ except ImportError as error:
     raise missing_extra(error, "nnnotes.engine.referee") from error
 
 # %% auto #0
-__all__ = ['LARGEST', 'Referee']
+__all__ = ['MAX_OPERATIONS', 'Referee']
 
 # %% ../../nbs/engine/referee.ipynb #0cec43c7
 def _make_independent(expression: Any) -> Any:
@@ -33,7 +33,7 @@ def _make_independent(expression: Any) -> Any:
     return expression.func(*arguments)
 
 # %% ../../nbs/engine/referee.ipynb #076c1246
-LARGEST = 500
+MAX_OPERATIONS = 500
 
 
 def _is_zero(expression: Any) -> bool:
@@ -41,8 +41,8 @@ def _is_zero(expression: Any) -> bool:
     if expression.is_zero:
         return True
     exponentials = _make_independent(expression.rewrite(sp.exp))
-    if sp.count_ops(exponentials) > LARGEST:
-        raise Undecided(f"more than {LARGEST} operations are too much for the referee: take a smaller size")
+    if sp.count_ops(exponentials) > MAX_OPERATIONS:
+        raise Undecided(f"more than {MAX_OPERATIONS} operations are too much for the referee: use a smaller size")
     return sp.cancel(exponentials) == 0
 
 # %% ../../nbs/engine/referee.ipynb #f5957bb0

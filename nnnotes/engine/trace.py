@@ -28,9 +28,10 @@ except ImportError as error:
     raise missing_extra(error, "nnnotes.engine.trace") from error
 
 # %% auto #0
-__all__ = ['PRECISION', 'LONGEST_DENOMINATOR', 'LARGEST_NUMERATOR', 'AGREEMENT', 'GROWING', 'EDGES', 'LONGEST_TEXT', 'OPERATIONS',
-           'ATOMS', 'QUESTIONS', 'TRUTHS', 'ELEMENTWISE', 'METHODS', 'SELECTING', 'FILLING', 'Leak', 'Undecided',
-           'at_precision', 'Decision', 'Trace', 'Traced', 'verdict', 'evaluate', 'exact_numpy', 'stand_in']
+__all__ = ['PRECISION', 'LONGEST_DENOMINATOR', 'LARGEST_NUMERATOR', 'TIE_TOLERANCE', 'OVERFLOWING_FUNCTIONS', 'DOMAIN_EDGES',
+           'LONGEST_TEXT', 'OPERATIONS', 'ATOMS', 'PREDICATES', 'LOGICAL_FUNCTIONS', 'ELEMENTWISE', 'METHODS',
+           'SELECTION_FUNCTIONS', 'ARRAY_FUNCTIONS', 'Leak', 'Undecided', 'at_precision', 'Decision', 'Trace', 'Traced',
+           'verdict', 'evaluate', 'exact_numpy', 'patched_version']
 
 # %% ../../nbs/engine/trace.ipynb #5e21fd2b
 class Leak(BaseException):
@@ -117,7 +118,8 @@ def _constant(value: Any, trace: Trace | None = None) -> Fraction:
     exact = _fraction(value)
     short = exact.denominator <= LONGEST_DENOMINATOR and abs(exact.numerator) <= LARGEST_NUMERATOR
     if isinstance(value, (float, np.floating)) and not short:
-        raise Leak(f"the float {float(value)!r} is no short binary fraction: pass it as a parameter", trace)
+        way = "make it an argument of the function, with a symbol in the proof"
+        raise Leak(f"the float {float(value)!r} may be rounded: {way}", trace)
     return exact
 
 # %% ../../nbs/engine/trace.ipynb #f8c099a0
@@ -208,7 +210,8 @@ def _leak(what: str) -> Callable[..., Any]:
     """A method that refuses."""
 
     def method(self: Any, *_: Any) -> Any:
-        raise Leak(f"{what} of a traced number loses its formula", self.trace)
+        way = " (math.exp calls it too: write np.exp)" if what == "float()" else ""
+        raise Leak(f"{what} of a traced number loses its formula{way}", self.trace)
 
     return method
 
@@ -245,7 +248,7 @@ def _divide_by_zero(left: Traced, right: Traced) -> Traced:
     if engine is not None and engine.is_zero(right.element):
         raise ZeroDivisionError("division by zero, identically")
     if engine is not None or not right.number.is_zero():
-        raise Undecided(f"division by {right.text()}, which may be zero at the point")
+        raise Undecided(f"cannot divide by {right.text()}: it may be zero at this point; give another point=")
     with np.errstate(all="ignore"):
         return right.trace.constant(np.divide(float(left.number), 0.0))
 
@@ -301,7 +304,7 @@ class _Arithmetic:
         return (self * self.trace.constant(base).log()).exp()
 
 # %% ../../nbs/engine/trace.ipynb #de630e1b
-AGREEMENT = 2.0**-100
+TIE_TOLERANCE = 2.0**-100
 
 # %% ../../nbs/engine/trace.ipynb #5bf196cd
 def _order(left: Traced, right: Traced) -> tuple[int | None, str]:
@@ -312,13 +315,14 @@ def _order(left: Traced, right: Traced) -> tuple[int | None, str]:
     if engine is not None:
         if left is right or engine.is_zero(engine.sub(left.element, right.element)):
             return 0, "engine"
-        raise Undecided(f"{left.text()} and {right.text()} tie at the point, but not identically")
+        sides = f"{left.text()} and {right.text()}"
+        raise Undecided(f"{sides} are equal at this point but not everywhere: give another point=")
     if left.number.is_nan() or right.number.is_nan():
         return None, "number"
     apart = abs(left.number - right.number) / (1 + abs(left.number))
     if left is right or left.number == right.number:
         return 0, "number"
-    if left.trace.ties is not None and apart < AGREEMENT:
+    if left.trace.ties is not None and apart < TIE_TOLERANCE:
         return left.trace.ties, "number"
     raise Undecided(f"too few digits are left to compare {left.text()} and {right.text()}")
 
@@ -374,8 +378,8 @@ class _Comparisons:
         return self != 0
 
 # %% ../../nbs/engine/trace.ipynb #915fb557
-GROWING = ("exp", "expm1", "sinh", "cosh")
-EDGES = {"log": (0,), "sqrt": (0,), "log1p": (-1,), "atanh": (-1, 1)}
+OVERFLOWING_FUNCTIONS = ("exp", "expm1", "sinh", "cosh")
+DOMAIN_EDGES = {"log": (0,), "sqrt": (0,), "log1p": (-1,), "atanh": (-1, 1)}
 
 
 def _value(name: str, argument: Traced) -> arb:
@@ -384,9 +388,9 @@ def _value(name: str, argument: Traced) -> arb:
     value = at_precision(argument.trace.precision, getattr(arb, name), number)
     if value.is_finite():
         return value
-    if name in GROWING and number.is_finite():
+    if name in OVERFLOWING_FUNCTIONS and number.is_finite():
         raise Undecided(f"{name} of {argument.text()} is too large for a ball")
-    if not number.is_exact() and any(number.contains(edge) for edge in EDGES.get(name, ())):
+    if not number.is_exact() and any(number.contains(edge) for edge in DOMAIN_EDGES.get(name, ())):
         raise Undecided(f"{name} of {argument.text()}: on which side of the edge is it?")
     with np.errstate(all="ignore"):
         return arb(float(getattr(np, "arctanh" if name == "atanh" else name)(float(number))))
@@ -416,8 +420,8 @@ def _primitive(name: str) -> Callable[..., Any]:
 def _domain_error(name: str, argument: Traced) -> Exception:
     """The error for an argument that may not be positive."""
     if argument.number < 0 or argument.trace.engine.is_zero(argument.element):
-        return ArithmeticError(f"{name} of {argument.text()}")
-    return Undecided(f"{name} of {argument.text()}, which may be zero at the point")
+        return ArithmeticError(f"{name} of {argument.text()}, which is not positive at this point")
+    return Undecided(f"cannot tell whether {argument.text()} is positive, for its {name}: give another point=")
 
 # %% ../../nbs/engine/trace.ipynb #20ac17f6
 def _derived(name: str, formula: Callable[[Any], Any]) -> Callable[..., Any]:
@@ -667,13 +671,13 @@ def _copysign(x: Traced, y: Traced) -> Traced:
     return -abs(x) if y < 0 else abs(x)
 
 # %% ../../nbs/engine/trace.ipynb #3ad1c10e
-QUESTIONS: dict[str, Callable[..., bool]] = {
+PREDICATES: dict[str, Callable[..., bool]] = {
     "isfinite": lambda x: x.number.is_finite(),
     "isnan": lambda x: x.number.is_nan(),
     "isinf": lambda x: not x.number.is_finite() and not x.number.is_nan(),
     "signbit": lambda x: x < 0,
 }
-TRUTHS: dict[str, Callable[..., bool]] = {
+LOGICAL_FUNCTIONS: dict[str, Callable[..., bool]] = {
     "logical_and": lambda x, y: bool(x) & bool(y),
     "logical_or": lambda x, y: bool(x) | bool(y),
     "logical_xor": lambda x, y: bool(x) ^ bool(y),
@@ -687,10 +691,10 @@ METHODS = ("exp", "log", "tanh", "sqrt", "log1p", "expm1", "sinh", "cosh", "arct
 # %% ../../nbs/engine/trace.ipynb #e3926cd7
 def _exact_elementwise(name: str, real: Any) -> Callable[..., Any]:
     """The version of an elementwise routine that answers for traced numbers."""
-    function = {**QUESTIONS, **TRUTHS, **ELEMENTWISE}.get(name)
+    function = {**PREDICATES, **LOGICAL_FUNCTIONS, **ELEMENTWISE}.get(name)
 
     def answer(trace: Trace, *arguments: Any, **options: Any) -> Any:
-        lifted = arguments if name in TRUTHS else [_lift(trace, argument) for argument in arguments]
+        lifted = arguments if name in LOGICAL_FUNCTIONS else [_lift(trace, argument) for argument in arguments]
         if function is None:
             return real(*lifted, **options)
         result = np.frompyfunc(function, len(lifted), 1)(*lifted, **options)
@@ -701,8 +705,11 @@ def _exact_elementwise(name: str, real: Any) -> Callable[..., Any]:
     return answer
 
 # %% ../../nbs/engine/trace.ipynb #3ad1c0e5
-SELECTING = ("where", "maximum", "minimum", "fmax", "fmin", "clip", "sign", "select")
-FILLING = ("zeros_like", "ones_like", "full_like", "array", "concatenate", "stack", "hstack", "vstack", "append")
+SELECTION_FUNCTIONS = ("where", "maximum", "minimum", "fmax", "fmin", "clip", "sign", "select")
+ARRAY_FUNCTIONS = (
+    *("zeros_like", "ones_like", "full_like", "array"),
+    *("concatenate", "stack", "hstack", "vstack", "append"),
+)
 
 # %% ../../nbs/engine/trace.ipynb #3ad1c10b
 def _lift_entry(trace: Trace, entry: Any) -> Any:
@@ -748,7 +755,7 @@ def _singular(column: np.ndarray) -> Exception:
     """The error for a column in which no pivot is certainly different from zero."""
     engine = column[0].trace.engine
     if engine is not None and not all(engine.is_zero(entry.element) for entry in column):
-        return Undecided("a pivot vanishes at the point, but not identically")
+        return Undecided("a pivot is zero at this point but not everywhere: give another point=")
     return np.linalg.LinAlgError("Singular matrix")
 
 # %% ../../nbs/engine/trace.ipynb #6bd3ffb5
@@ -817,9 +824,9 @@ class _Patched:
 # %% ../../nbs/engine/trace.ipynb #4c9bd117
 def _patches() -> Iterator[tuple[Any, str, Callable[..., Any]]]:
     """The patches: module, name, and the function that takes the place."""
-    for name in (*QUESTIONS, *TRUTHS, *ELEMENTWISE, *METHODS):
+    for name in (*PREDICATES, *LOGICAL_FUNCTIONS, *ELEMENTWISE, *METHODS):
         yield np, name, _exact_elementwise(name, getattr(np, name))
-    for name in (*SELECTING, *FILLING):
+    for name in (*SELECTION_FUNCTIONS, *ARRAY_FUNCTIONS):
         yield np, name, _lift_constants(getattr(np, name))
     for name in ("maximum", "minimum", "clip"):  # where the methods of arrays look
         yield umath, name, _lift_constants(getattr(umath, name))
@@ -868,6 +875,6 @@ def exact_numpy() -> Iterator[None]:
                 setattr(module, name, real)
 
 # %% ../../nbs/engine/trace.ipynb #3ad1c0e8
-def stand_in(function: Callable) -> Callable:
+def patched_version(function: Callable) -> Callable:
     """What answers in the place of a function of NumPy while `exact_numpy` lasts; any other function itself."""
     return next((getattr(home, name) for home, name, real in _originals if real is function), function)
