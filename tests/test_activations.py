@@ -505,6 +505,16 @@ def test_the_exact_pair_has_one_at_one_and_bends_most_there():
     assert np.abs(EXACT_PAIR.second_derivative(x)).argmax() == 100
 
 
+def test_at_the_targets_two_thirds_of_the_largest_slope_are_left():
+    assert abs(EXACT_PAIR.derivative(1) / EXACT_PAIR.derivative(0) - 2 / 3) <= 1e-15
+    assert round(scaled_tanh().derivative(1) / scaled_tanh().derivative(0), 2) == 0.66
+    assert f"{scaled_tanh().derivative(0):.15f}" == "1.143933333333333"
+
+
+def test_a_tiny_slope_does_not_move_a_stuck_neuron():
+    assert -20 + 0.1 * 2 * tanh.derivative(-20) == -20
+
+
 # Complex arguments
 
 

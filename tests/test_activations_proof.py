@@ -255,3 +255,9 @@ def test_only_the_oracle_finds_a_forgotten_absolute_value(monkeypatch):
         assert ulp_error(tanh.derivative, np.array([-1000.0])).max == np.inf
     monkeypatch.undo()
     assert ulp_error(tanh.derivative, np.array([-1000.0])).max == 0
+
+
+def test_the_factor_of_the_thread_is_right_only_where_both_constants_are_one():
+    a, b, y = sp.symbols("a b y", positive=True)
+    differ = sp.Poly(b * (a - y**2) - (1 - y) * (1 + y), y)
+    assert sp.solve(differ.coeffs(), [a, b], dict=True) == [{a: 1, b: 1}]

@@ -59,7 +59,7 @@ def test_report():
 def test_report_unfolds():
     report = prove(lambda x: np.maximum(x, 0), X, X, point={"x": 1})
     shown = report._repr_html_()
-    assert shown.startswith("<details><summary><b>Proved</b>: <code>&lt;lambda&gt;</code> is the formula (x a number; ")
+    assert shown.startswith("<details><summary><b>Proved</b>: <code>&lt;lambda&gt;</code> is the formula (number x; ")
     assert "<li>branch: x &gt;= 0 is True</li>" in shown and shown.endswith("</ul></details>")
 
 

@@ -44,7 +44,8 @@ def first_parts(parts: Iterable[str], separator: str, width: int = 60) -> str:
 # %% ../../nbs/engine/report.ipynb #88834872
 def summary(sizes: dict[str, tuple], conditions: dict[str, str], certainty: str, referee: bool) -> str:
     """The terms of a proof on one line."""
-    parts = [first_parts([f"{name} {shape or 'a number'}" for name, shape in sizes.items()], ", ")]
+    named = [f"{name} {shape}" if shape else f"number {name}" for name, shape in sizes.items()]
+    parts = [first_parts(named, ", ")]
     for name, text in conditions.items():
         short = first_parts(text.split("; "), "; ")
         parts.append(short if name == "branch" else f"{name}: {short}")
