@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from ._validation import Interval, within
+from ._validation import Interval, check_interval
 
 # %% auto #0
 __all__ = ['LOG2_REMAINDER', 'decay', 'one_plus_squared', 'log_one_plus', 'log_odds', 'minus_log2', 'softplus_inverse',
@@ -61,7 +61,7 @@ def softplus_inverse(y: np.ndarray) -> np.ndarray:
 def check_strip(x: np.ndarray) -> None:
     """An error unless complex inputs lie where softplus is analytic, between -πi and πi."""
     if np.iscomplexobj(x):
-        within("imaginary part of x", x.imag, Interval(-np.pi, np.pi))
+        check_interval("imaginary part of x", x.imag, Interval(-np.pi, np.pi))
 
 # %% ../nbs/appendix/activation_formulas.ipynb #91d3a057
 def scaled_artanh(y: np.ndarray, a: float, b: float) -> np.ndarray:

@@ -16,12 +16,12 @@ import numpy as np
 from nnnotes._validation import (
     Interval,
     as_numbers,
+    check_finite,
+    check_interval,
+    check_no_nan,
+    check_normal,
     expected,
-    finite,
-    no_nan,
-    normal,
-    offender,
-    within,
+    show_first,
 )
 
 if TYPE_CHECKING:
@@ -35,15 +35,15 @@ __all__ = ['PARAMETERS', 'Formula', 'check_inputs', 'check_outputs', 'check_answ
 def check_inputs(x: object, analytic: bool, factors: dict[str, float]) -> np.ndarray:
     """`x` as numbers without NaN, fit for the factors; where `analytic`, finite complex ones too."""
     array = as_numbers("x", x, complex_too=analytic)
-    normal(factors, array.dtype)
-    return finite("x", array) if np.iscomplexobj(array) else no_nan("x", array)
+    check_normal(factors, array.dtype)
+    return check_finite("x", array) if np.iscomplexobj(array) else check_no_nan("x", array)
 
 # %% ../nbs/appendix/activation_type.ipynb #02d74436
 def check_outputs(y: object, interval: Interval, analytic: bool, factors: dict[str, float]) -> np.ndarray:
     """`y` as numbers in the interval, fit for the factors; where `analytic`, finite complex ones too."""
     array = as_numbers("y", y, complex_too=analytic)
-    normal(factors, array.dtype)
-    return finite("y", array) if np.iscomplexobj(array) else within("y", array, interval)
+    check_normal(factors, array.dtype)
+    return check_finite("y", array) if np.iscomplexobj(array) else check_interval("y", array, interval)
 
 # %% ../nbs/appendix/activation_type.ipynb #d1daf011
 def check_answer(
@@ -56,7 +56,7 @@ def check_answer(
         answer = formula(given)
     nowhere = ~np.isfinite(answer)
     if nowhere.any():
-        raise expected(name, wanted, offender(given, nowhere))
+        raise expected(name, wanted, show_first(given, nowhere))
     return answer
 
 # %% ../nbs/appendix/activation_type.ipynb #c5146987

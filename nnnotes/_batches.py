@@ -18,11 +18,11 @@ from nnnotes._validation import (
     as_integer,
     as_labels,
     as_numbers,
+    check_finite,
+    check_option,
     expected,
-    finite,
-    offender,
-    one_of,
-    together,
+    match_dtypes,
+    show_first,
 )
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def check_logits(Z: np.ndarray, axis: int, ignored: np.ndarray | None = None) ->
     Z = zero_ignored(Z, axis, ignored)
     wrong = ~(Z < np.inf)
     if wrong.any():
-        raise expected("logits", "finite numbers, or -inf for a masked class", offender(Z, wrong))
+        raise expected("logits", "finite numbers, or -inf for a masked class", show_first(Z, wrong))
     masked = Z.max(axis) == -np.inf
     if masked.any():
         place = np.argwhere(masked)[0].tolist()
@@ -108,7 +108,7 @@ Normalization = Literal["valid", "full", "batch_size", "none"]
 # %% ../nbs/appendix/batches.ipynb #3d0e7c01
 def count_samples(normalization: str, labels: np.ndarray, ignored: np.ndarray | None, axis: int) -> int:
     """What to divide the sum of the losses by."""
-    one_of("normalization", normalization, get_args(Normalization))
+    check_option("normalization", normalization, get_args(Normalization))
     if normalization == "none":
         return 1
     if normalization == "batch_size":
@@ -167,7 +167,7 @@ def as_batch(
     ignored = None if ignore_label is None else labels == np.asarray(ignore_label)
     n = count_samples(normalization, labels, ignored, axis)
     labels = labels if ignored is None else np.where(ignored, 0, labels)
-    values, H = together(values, given)
+    values, H = match_dtypes(values, given)
     labels = labels.astype(np.intp, copy=False).reshape(-1)
     rows, H = as_rows(values, axis), np.ascontiguousarray(H)
     return Batch(name, matrix, values, rows, labels, H, given, ignored, n, axis)
@@ -238,13 +238,13 @@ def subtract_targets(
         raise expected("targets", f"the shape of the outputs, {outputs.shape}", f"shape {given.shape}")
     samples = np.broadcast_to(0, outputs.shape[:axis] + outputs.shape[axis + 1 :])
     n = count_samples(normalization, samples, None, axis)
-    outputs, targets = together(outputs, given)
+    outputs, targets = match_dtypes(outputs, given)
     difference = outputs - targets
     grad = difference / n
     if not np.isfinite(difference).all():
-        finite("outputs", outputs), finite("targets", given)
+        check_finite("outputs", outputs), check_finite("targets", given)
         if not np.isfinite(targets).all():
             wanted = f"numbers that are finite in {targets.dtype}"
-            raise expected("targets", wanted, offender(given, ~np.isfinite(targets)))
+            raise expected("targets", wanted, show_first(given, ~np.isfinite(targets)))
         grad = np.where(np.isfinite(difference), grad, outputs / n - targets / n)
     return difference, grad

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias,
 import numpy as np
 
 # %% auto #0
-__all__ = ['FLOATS', 'COMPLEX', 'CONVERSIONS', 'NOT_NEGATIVE', 'PACKAGES', 'expected', 'is_exact', 'is_masked', 'kind_of',
-           'advice', 'from_objects', 'as_array', 'as_numbers', 'offender', 'no_nan', 'finite', 'Interval', 'within',
-           'positive', 'normal', 'together', 'suggest_integers', 'as_labels', 'as_float_type', 'as_integer', 'as_axis',
-           'one_of', 'as_distances', 'missing_extra']
+__all__ = ['FLOATS', 'COMPLEX', 'CONVERSIONS', 'NOT_NEGATIVE', 'PACKAGES', 'expected', 'is_exact', 'is_masked', 'describe_type',
+           'suggest_conversion', 'numbers_from_objects', 'as_array', 'as_numbers', 'show_first', 'check_no_nan',
+           'check_finite', 'Interval', 'check_interval', 'as_positive', 'check_normal', 'match_dtypes',
+           'suggest_integers', 'as_labels', 'as_float_type', 'as_integer', 'as_axis', 'check_option', 'as_distances',
+           'missing_extra']
 
 # %% ../nbs/00_notation.ipynb #fa73038c
 def expected(name: str, what: str, got: object) -> ValueError:
@@ -45,7 +46,7 @@ def is_masked(value: object) -> bool:
     return isinstance(value, masked)
 
 # %% ../nbs/00_notation.ipynb #5c0e71b4
-def kind_of(value: object) -> str:
+def describe_type(value: object) -> str:
     """What a value is, in words: None, a dict, an object."""
     name = type(value).__name__
     return "None" if value is None else f"a{'n' * (name[0].lower() in 'aeiou')} {name}"
@@ -60,19 +61,19 @@ CONVERSIONS = {
 }
 
 
-def advice(name: str, value: object) -> str:
+def suggest_conversion(name: str, value: object) -> str:
     """What to write in the place of an argument that is no array, as the end of an error message."""
     way = next((way for attribute, way in CONVERSIONS.items() if hasattr(value, attribute)), "")
     return f": write {way.format(name)}" if way else ""
 
 # %% ../nbs/00_notation.ipynb #5c0e71b6
-def from_objects(name: str, value: object, array: np.ndarray) -> np.ndarray:
+def numbers_from_objects(name: str, value: object, array: np.ndarray) -> np.ndarray:
     """The numbers of a table that came as an array of objects; of anything else an error."""
     if not array.ndim:
-        raise TypeError(f"{name}: expected an array, got {kind_of(value)}{advice(name, value)}")
+        raise TypeError(f"{name}: expected an array, got {describe_type(value)}{suggest_conversion(name, value)}")
     for index, entry in np.ndenumerate(array):
         if isinstance(entry, bool) or not isinstance(entry, (int, float, np.integer, np.floating)):
-            shown = repr(entry) if len(repr(entry)) <= 20 else kind_of(entry)
+            shown = repr(entry) if len(repr(entry)) <= 20 else describe_type(entry)
             way = ": fill or drop what is missing first" if shown in ("None", "<NA>", "NaT") else ""
             raise TypeError(f"{name}: expected numbers, got {shown} at {list(index)}{way}")
     numbers = np.array(array.tolist())
@@ -93,8 +94,8 @@ def as_array(name: str, value: object) -> np.ndarray:
         if isinstance(error, ValueError) and isinstance(value, (list, tuple)):
             raise expected(name, "an array, or lists that make one", "lists of different lengths") from None
         said = str(error).partition("\n")[0]
-        raise TypeError(f"{name}: expected an array, got {kind_of(value)}: {said}") from error
-    return array if array.dtype.kind != "O" or is_exact(array) else from_objects(name, value, array)
+        raise TypeError(f"{name}: expected an array, got {describe_type(value)}: {said}") from error
+    return array if array.dtype.kind != "O" or is_exact(array) else numbers_from_objects(name, value, array)
 
 # %% ../nbs/00_notation.ipynb #b7056f22
 def as_numbers(name: str, value: object, *, ndim: int | None = None, complex_too: bool = False) -> np.ndarray:
@@ -114,23 +115,23 @@ def as_numbers(name: str, value: object, *, ndim: int | None = None, complex_too
     return array
 
 # %% ../nbs/00_notation.ipynb #e82046e3
-def offender(array: np.ndarray, wrong: np.ndarray) -> str:
+def show_first(array: np.ndarray, wrong: np.ndarray) -> str:
     """The first element of `array` at which `wrong` holds, and its place if there are several."""
     place = np.argwhere(wrong)[0].tolist()
     return f"{array[tuple(place)]} at {place}" if place else str(array[()])
 
 # %% ../nbs/00_notation.ipynb #6d43e6a6
-def no_nan(name: str, array: np.ndarray) -> np.ndarray:
+def check_no_nan(name: str, array: np.ndarray) -> np.ndarray:
     """`array`, unless it holds NaN: then an error that says where the first one is."""
     if array.dtype != object and np.isnan(array).any():
-        raise expected(name, "numbers without NaN", offender(array, np.isnan(array)))
+        raise expected(name, "numbers without NaN", show_first(array, np.isnan(array)))
     return array
 
 # %% ../nbs/00_notation.ipynb #a0b59681
-def finite(name: str, array: np.ndarray) -> np.ndarray:
+def check_finite(name: str, array: np.ndarray) -> np.ndarray:
     """`array`, unless it holds NaN or an infinity: then an error that says where the first one is."""
     if array.dtype != object and not np.isfinite(array).all():
-        raise expected(name, "finite numbers", offender(array, ~np.isfinite(array)))
+        raise expected(name, "finite numbers", show_first(array, ~np.isfinite(array)))
     return array
 
 # %% ../nbs/00_notation.ipynb #4e6df5a1
@@ -153,15 +154,15 @@ class Interval(NamedTuple):
 NOT_NEGATIVE = Interval(0, np.inf, (True, False))
 
 # %% ../nbs/00_notation.ipynb #5d71d4c1
-def within(name: str, array: np.ndarray, interval: Interval) -> np.ndarray:
+def check_interval(name: str, array: np.ndarray, interval: Interval) -> np.ndarray:
     """`array`, unless an element lies outside of the interval: an error says where the first one is."""
     inside = interval.contains(array)
     if not np.all(inside):
-        raise expected(name, f"numbers in {interval}", offender(array, np.logical_not(inside)))
+        raise expected(name, f"numbers in {interval}", show_first(array, np.logical_not(inside)))
     return array
 
 # %% ../nbs/00_notation.ipynb #a4dc5210
-def positive(name: str, value: object) -> float:
+def as_positive(name: str, value: object) -> float:
     """`value` as a Python float or as its exact number; an error unless it is positive and finite."""
     number = as_numbers(name, value, ndim=0)
     if not (number > 0 and (number.dtype == object or number < np.inf)):
@@ -169,7 +170,7 @@ def positive(name: str, value: object) -> float:
     return number.item()
 
 # %% ../nbs/00_notation.ipynb #5c0e71ad
-def normal(factors: dict[str, float], dtype: np.dtype) -> None:
+def check_normal(factors: dict[str, float], dtype: np.dtype) -> None:
     """Raise unless all factors, given by name, are normal numbers in this dtype; exact numbers always are."""
     if dtype.kind == "O":
         return
@@ -183,7 +184,7 @@ def normal(factors: dict[str, float], dtype: np.dtype) -> None:
         )
 
 # %% ../nbs/00_notation.ipynb #9165550e
-def together(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def match_dtypes(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both arrays in the dtype of the first, or as objects if one of them holds exact numbers."""
     dtype = second.dtype if second.dtype == object else first.dtype
     if first.dtype == second.dtype:
@@ -224,7 +225,7 @@ def as_labels(
             first = labels[wrong][0]
             unused = hint and ignore is None and (first < 0 or first == 255)  # as data sets mark what has no label
             way = f": to ignore such samples write ignore_label={first}" if unused else ""
-            raise expected(name, f"integers from 0 to {count - 1}", offender(labels, wrong) + way)
+            raise expected(name, f"integers from 0 to {count - 1}", show_first(labels, wrong) + way)
     return labels if labels.size else labels.astype(np.intp)
 
 # %% ../nbs/00_notation.ipynb #5c0e71ba
@@ -276,7 +277,7 @@ def as_axis(name: str, axis: int, ndim: int) -> int:
     return axis % ndim
 
 # %% ../nbs/00_notation.ipynb #c544530f
-def one_of(name: str, value: object, options: tuple[str, ...]) -> None:
+def check_option(name: str, value: object, options: tuple[str, ...]) -> None:
     """Raise unless `value` is one of the words in `options`."""
     if not (isinstance(value, str) and value in options):
         raise expected(name, " or ".join(map(repr, options)), repr(value))
@@ -291,7 +292,7 @@ def as_distances(name: str, value: object) -> np.ndarray:
         rounding = np.sqrt(np.finfo(D.dtype).eps) * D.max(initial=0, where=np.isfinite(D))
         D = np.array(D, np.float64, order="C")
         D[(abs(D) <= rounding) & (np.eye(len(D), dtype=bool) | (D < 0))] = 0
-    D = within(name, D, Interval(0, np.inf, (True, True)))
+    D = check_interval(name, D, Interval(0, np.inf, (True, True)))
     apart = np.diagonal(D) != 0
     if apart.any():
         way = f": if these are similarities, write 1 - {name}" if np.all(np.diagonal(D) == 1) else ""

@@ -32,7 +32,7 @@ from nnnotes._activation_type import (
     elementwise,
     saturation_ends,
 )
-from ._validation import Interval, as_float_type, normal, positive
+from ._validation import Interval, as_float_type, as_positive, check_normal
 
 if TYPE_CHECKING:
     from nnnotes._validation import ComplexNumbers, FloatType
@@ -44,8 +44,8 @@ class Saturation(NamedTuple):
     Parameters
     ----------
     value : tuple of float
-        The largest input, and the smallest, at and beyond which the correctly rounded value is the
-        finite limit of the function on that side. An infinity says that there is no such input.
+        A pair (lower, upper): at `lower` and below, and at `upper` and above, the correctly rounded value
+        is the finite limit of the function on that side. An infinite end means that there is no such input.
     derivative : tuple of float
         The same for a correctly rounded derivative of zero.
 
@@ -165,7 +165,7 @@ class Activation(Formulas):
 
     @elementwise
     def inverse(self, y: "ComplexNumbers") -> np.ndarray:
-        """The input with the output `y`; an error outside of the range, or where there are several.
+        """The input whose output is `y`; an error if `y` is out of range, or if the function has no inverse.
 
         Parameters
         ----------
@@ -183,7 +183,7 @@ class Activation(Formulas):
         array([-2.,  2.])
         """
         given = check_outputs(y, self.range, self.analytic, self._factors)
-        return check_answer(self._inverse, "y", given, "outputs that some complex input has")
+        return check_answer(self._inverse, "y", given, "an output that some finite complex input gives")
 
     def preimage(self, y: "ComplexNumbers") -> tuple[np.ndarray, np.ndarray]:
         """All inputs at which the output is `y`: the lower and upper ends of closed intervals.
@@ -209,12 +209,12 @@ class Activation(Formulas):
         return x, x
 
     def saturation(self, dtype: "FloatType" = np.float64) -> "Saturation":
-        """From which inputs on value and derivative are flat in this dtype, if rounded correctly.
+        """The inputs beyond which the correctly rounded value, and derivative, no longer change in this dtype.
 
         Parameters
         ----------
         dtype : {numpy.float32, numpy.float64}
-            Of which floats.
+            The type of the floats.
 
         Returns
         -------
@@ -227,7 +227,7 @@ class Activation(Formulas):
         [-19.06, 19.06]
         """
         floats = as_float_type("dtype", dtype)
-        normal(self._factors, floats)
+        check_normal(self._factors, floats)
         return Saturation(*saturation_ends(self._saturation, floats))
 
 # %% ../nbs/02_activations.ipynb #5559d946
@@ -349,7 +349,7 @@ def scaled_tanh(a: float = 1.7159, b: float = 2 / 3) -> Activation:
     >>> f.derivative_from_output(1.7159) == 0
     np.True_
     """
-    a, b = positive("a", a), positive("b", b)
+    a, b = as_positive("a", a), as_positive("b", b)
     return _ScaledTanh(f"scaled_tanh(a={a}, b={b})", Interval(-a, a), a, b)
 
 # %% ../nbs/02_activations.ipynb #08702891
@@ -501,7 +501,7 @@ class _ReLU(Activation):
         return np.zeros_like(x)[()]
 
     def _inverse(self, y):
-        raise ValueError("relu has no inverse, it is 0 for all x <= 0; preimage(y) gives all inputs")
+        raise ValueError("relu has no inverse, since it is 0 for every x <= 0: write relu.preimage(y)")
 
     def preimage(self, y: "ComplexNumbers") -> tuple[np.ndarray, np.ndarray]:
         given = check_outputs(y, self.range, self.analytic, self._factors)
@@ -571,7 +571,7 @@ def leaky_relu(slope: float) -> Activation:
     >>> leaky_relu(0.1)([-1.0, 2.0])
     array([-0.1,  2. ])
     """
-    slope = positive("slope", slope)
+    slope = as_positive("slope", slope)
     return _LeakyReLU(f"leaky_relu(slope={slope})", slope)
 
 # %% ../nbs/02_activations.ipynb #4bc52da3

@@ -21,7 +21,14 @@ try:
 
     from nnnotes.engine import checks
     from nnnotes.engine.call import Call, choose_point, name_of
-    from nnnotes.engine.oracle import change_floats, compare_results, float_results, result_arrays, run_until_right
+    from nnnotes.engine.oracle import (
+        change_floats,
+        check_has_floats,
+        compare_results,
+        float_results,
+        refine_until_right,
+        result_arrays,
+    )
     from nnnotes.engine.points import certainty_of, exact_or_points
     from nnnotes.engine.report import ProofError, details_html, summary, table
     from nnnotes.engine.trace import Leak, Undecided
@@ -54,6 +61,9 @@ def symbols(name: str, *shape: int, **assumptions: bool) -> Any:
     >>> symbols("a", positive=True)
     a
     """
+    if not isinstance(name, str):
+        raise TypeError(f"name: expected a string, got {name!r}")
+    shape = tuple(as_integer("shape", length) for length in shape)
     assumptions = {"real": True} | assumptions
     entries = np.empty(shape, object)
     for index in np.ndindex(shape):
@@ -72,8 +82,8 @@ class Proof:
     sizes : dict
         The shape of every array of symbols by name; ``()`` for a single symbol.
     conditions : dict of str
-        "branch": the comparisons that the code made where they are few, otherwise how many, with which
-        constants, and each in which another constant may hide;
+        "branch": the comparisons that the code made. Where they are many: their number, their constants, and
+        up to three comparisons in which another constant may hide;
         "formula's branch": those of a `Max`, `Abs` or `Piecewise` in the formula;
         "assumed": what the symbols are declared to be, and the signs on which logs and roots relied.
         What does not apply is left out.
@@ -180,8 +190,8 @@ def prove(
     referee : bool
         Whether SymPy decides once more, independently. It is slow, so use it for the smallest sizes.
     engine : "exact", "points" or None
-        What decides: lowest forms, or random points. None tries the first, and takes the second where the
-        first is too much work, by a count that is the same on every machine.
+        "exact" compares normal forms, "points" compares at random points. None tries normal forms first, and
+        random points if those take too much work. Work is counted, not timed, so every machine decides alike.
     **kwargs
         The function's keyword arguments, likewise. For one that has the name of a parameter above, wrap
         the function in a lambda.
@@ -312,8 +322,8 @@ def oracle(function: Callable, *args: Any, digits: int = 50, **kwargs: Any) -> A
 
     Notes
     -----
-    Numbers that were computed in different ways tie if they are equal for all data. Constants that the
-    code computes by itself, as in ``1 / 3``, are the floats that Python makes of them.
+    Two numbers that were computed in different ways compare as equal if they are equal for all data.
+    Constants that the code computes by itself, as in ``1 / 3``, are the floats that Python makes of them.
 
     The sign of a zero is not kept. A NaN compares as in Python, so that a `max` over it may give
     another number.
@@ -326,13 +336,10 @@ def oracle(function: Callable, *args: Any, digits: int = 50, **kwargs: Any) -> A
     """
     if as_integer("digits", digits) < 1:
         raise expected("digits", "a positive integer", digits)
-    floats: list = []
-    change_floats(floats.append, [args, kwargs])
-    if not floats:
-        raise TypeError("args: expected floats or float arrays, got none (integers are labels)")
-    result, accurate = run_until_right(function, args, kwargs, math.ceil(int(digits) * math.log2(10)))
+    check_has_floats(args, kwargs)
+    result, accurate = refine_until_right(function, args, kwargs, math.ceil(int(digits) * math.log2(10)))
     if not accurate:
-        raise Undecided(f"{name_of(function)} loses too many digits to have {digits} right ones")
+        raise Undecided(f"{name_of(function)} cancels so many digits that {digits} correct ones are out of reach")
     return result
 
 # %% ../nbs/01_proof.ipynb #30f2da2e
@@ -349,8 +356,8 @@ class UlpError:
     got, true : float
         The result there, and what it should be.
     errors : numpy.ndarray
-        The error of each number, in the shape of the result; for several results one after the other,
-        flat. Infinite where a finite value was missed.
+        The error of each number, in the shape of the result; several results are joined into one flat
+        array. Infinite where the two values differ and one of them is not finite.
     dtype : str
         The floats that were judged.
 
@@ -369,7 +376,7 @@ class UlpError:
     dtype: str
 
     def histogram(self, bins: int = 20) -> tuple[np.ndarray, np.ndarray]:
-        """How many finite errors are how large, for ``matplotlib``'s ``stairs``.
+        """A histogram of the finite errors, ready for ``matplotlib``'s ``stairs``.
 
         Parameters
         ----------
@@ -395,7 +402,7 @@ class UlpError:
         return f"largest error of {self.errors.size}: {largest}, {self.got:.9g} where the oracle has {self.true:.9g}"
 
 # %% ../nbs/01_proof.ipynb #4386a16f
-_JUDGING_BITS = 170
+_ORACLE_BITS = 170
 
 
 def ulp_error(
@@ -414,7 +421,7 @@ def ulp_error(
         The floats to judge.
     scale : array_like, optional
         Measure the errors in the spacing at this size and not at the true value; broadcast with the
-        result. It is meant for differences, whose relative error cancellation can make as large as it likes.
+        result. It is meant for differences, whose relative error has no bound, because of cancellation.
     **kwargs
         Its keyword arguments, likewise.
 
@@ -430,13 +437,14 @@ def ulp_error(
     True
     """
     kind = as_float_type("dtype", dtype).type
+    check_has_floats(args, kwargs)
 
     def rounded(value: Any) -> Any:
         return value.astype(kind) if isinstance(value, np.ndarray) else kind(value)
 
     args, kwargs = change_floats(rounded, [list(args), kwargs])
     got = float_results(function, list(args), kwargs, kind)
-    true = result_arrays(run_until_right(function, tuple(args), kwargs, _JUDGING_BITS)[0])
+    true = result_arrays(refine_until_right(function, tuple(args), kwargs, _ORACLE_BITS)[0])
     errors = compare_results(got, true, scale, kind)
     worst = int(errors.argmax())
     flat = [np.concatenate([part.ravel() for part in side]) for side in (got, true)]

@@ -22,11 +22,11 @@ from nnnotes._validation import (
     as_integer,
     as_labels,
     as_numbers,
+    as_positive,
+    check_finite,
+    check_interval,
     expected,
-    finite,
-    offender,
-    positive,
-    within,
+    show_first,
 )
 from .losses import SimilarityWarning, infogain_losses
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 # %% ../nbs/04_similarity.ipynb #5c0e7408
 def _check_weights(name: str, value: "Numbers", ndim: int, interval: Interval = NOT_NEGATIVE) -> np.ndarray:
     """`value` as float64, or as the exact numbers that it holds; an error outside of the interval."""
-    array = within(name, as_numbers(name, value, ndim=ndim), interval)
+    array = check_interval(name, as_numbers(name, value, ndim=ndim), interval)
     return array.astype({"O": object}.get(array.dtype.kind, np.float64))
 
 # %% ../nbs/04_similarity.ipynb #5c0e7409
@@ -88,7 +88,7 @@ def _check_representable(name: str, numbers: np.ndarray, dtype: "FloatType") -> 
     cast = _cast_matrix(numbers, dtype)
     lost = ~np.isfinite(cast) | ((cast == 0) & (numbers != 0))
     if lost.any():
-        raise expected(name, f"numbers that {cast.dtype} can hold", offender(numbers, lost))
+        raise expected(name, f"numbers that {cast.dtype} can hold", show_first(numbers, lost))
 
 # %% ../nbs/04_similarity.ipynb #5c0e740c
 def label_smoothing_matrix(
@@ -110,7 +110,7 @@ def label_smoothing_matrix(
     Returns
     -------
     ndarray, shape (K, K)
-        What each class counts in the loss of each label.
+        The weight of each class in the loss of each label.
 
     Raises
     ------
@@ -246,7 +246,7 @@ def similarity_from_distance(
     """
     if not isinstance(normalize, (bool, np.bool_)):
         raise TypeError(f"normalize: expected True or False, got {normalize!r}")
-    H = np.exp(-as_distances("D", D) / positive("scale", scale))
+    H = np.exp(-as_distances("D", D) / as_positive("scale", scale))
     return _cast_matrix(H / H.sum(1, keepdims=True) if normalize else H, dtype)
 
 # %% ../nbs/04_similarity.ipynb #5c0e7413
@@ -256,6 +256,9 @@ def _walk_leaves(tree: object) -> Iterator[tuple[int, tuple[int, ...]]]:
     while waiting:
         part, places, around = waiting.pop()
         if not isinstance(part, (tuple, list)):
+            if isinstance(part, (str, dict)):
+                got = f"{part!r}: number the labels 0, 1, 2, ..."
+                raise TypeError(f"tree: expected nested tuples or lists of integers, got {got}")
             yield as_integer("tree", part), places
         elif id(part) in around:
             raise expected("tree", "groups that do not hold themselves", "one that does")
@@ -269,7 +272,10 @@ def _read_tree(tree: tuple | list) -> np.ndarray:
     """One row per level of the tree, one column per label: its place in the group; NaN below the leaf."""
     paths = sorted(_walk_leaves(tree))
     labels, places = [label for label, _ in paths], [path for _, path in paths]
-    strays = [f"{label} in the place of {i}" for i, label in enumerate(labels) if label != i]
+    strays = [
+        f"no {i}" if label > i else f"{label} twice" if label >= 0 else str(label)
+        for i, label in enumerate(labels) if label != i
+    ]
     if strays or not labels:
         raise expected("tree", "the labels 0, 1, 2, ..., each once", strays[0] if strays else "none")
     levels = np.full((max(map(len, places)), len(labels)), np.nan)
@@ -335,7 +341,7 @@ def similarity_from_tree(tree: tuple | list, *, dtype: "FloatType" = np.float64)
 # %% ../nbs/04_similarity.ipynb #5c0e7425
 @np.errstate(divide="ignore")
 def infogain_floor(H: "Numbers") -> np.ndarray:
-    """The least infogain loss that a sample of each label can have.
+    """For each label, the smallest infogain loss that a sample can have.
 
     Parameters
     ----------
@@ -345,7 +351,8 @@ def infogain_floor(H: "Numbers") -> np.ndarray:
     Returns
     -------
     ndarray, shape (M,), dtype of `H`
-        0 for a row of zeros. The floor of a batch is the mean of ``infogain_floor(H)[labels]``.
+        One floor for each label, 0 for a row of zeros. The floor of a batch is the mean of
+        ``infogain_floor(H)[labels]``.
 
     Raises
     ------
@@ -354,7 +361,7 @@ def infogain_floor(H: "Numbers") -> np.ndarray:
 
     See Also
     --------
-    infogain_losses : The losses that cannot be less.
+    infogain_losses : The losses; none is below its floor.
 
     Notes
     -----
@@ -369,7 +376,7 @@ def infogain_floor(H: "Numbers") -> np.ndarray:
     >>> infogain_floor([[1, 0, 0], [1, 1, 0]]).round(4)
     array([0.    , 1.3863])
     """
-    H = within("H", as_numbers("H", H, ndim=2), NOT_NEGATIVE)
+    H = check_interval("H", as_numbers("H", H, ndim=2), NOT_NEGATIVE)
     if not H.size:
         raise expected("H", "at least one label and one class", f"shape {H.shape}")
     labels = np.where((H > 0).any(1), np.arange(len(H)), -1)  # -1: a row of zeros has no logits
@@ -412,7 +419,7 @@ def ignore_labels(H: "Numbers", labels: "Labels") -> np.ndarray:
     array([[1., 0.],
            [0., 0.]])
     """
-    H = finite("H", as_numbers("H", H, ndim=2)).copy()
+    H = check_finite("H", as_numbers("H", H, ndim=2)).copy()
     labels = as_array("labels", labels)
     H[as_labels("labels", labels, shape=labels.shape, count=len(H))] = 0
     return H
@@ -438,7 +445,8 @@ def _find_problems(H: np.ndarray, checked: np.ndarray) -> list[tuple[str, np.nda
     empty = ~(total > 0) & ~overflown
     findings = [
         ("negative weights ({}): the loss falls without end as such a class becomes improbable", negative),
-        ("no positive sum ({}): the label is ignored (name it in ignored=), or its loss has no minimum", empty),
+        ("no positive sum ({}): a row of zeros ignores its label (list it in ignored=), any other row leaves the "
+         "loss without a minimum", empty),
         ("a sum that overflows ({}): the losses refuse it, unless a mean makes it smaller", overflown),
     ]
     if H.shape[0] == H.shape[1] > 1:
@@ -455,7 +463,7 @@ def _find_problems(H: np.ndarray, checked: np.ndarray) -> list[tuple[str, np.nda
 
 # %% ../nbs/04_similarity.ipynb #5c0e742f
 def check_similarity(H: "Numbers", *, ignored: "Labels" = ()) -> np.ndarray:
-    """Warn of a matrix for the infogain loss that will hardly teach what was wanted.
+    """Warn if training with this matrix will probably not teach what was wanted.
 
     Parameters
     ----------
@@ -494,7 +502,7 @@ def check_similarity(H: "Numbers", *, ignored: "Labels" = ()) -> np.ndarray:
     >>> print(caught[0].message)
     H: another class weighs more than the label (row 1): the best prediction is that class
     """
-    H = np.array(finite("H", as_numbers("H", H, ndim=2)))
+    H = np.array(check_finite("H", as_numbers("H", H, ndim=2)))
     ignored, checked = as_array("ignored", ignored), np.ones(len(H), bool)
     checked[as_labels("ignored", ignored, shape=ignored.shape, count=len(H))] = False
     for finding, wrong in _find_problems(H, checked):

@@ -441,6 +441,9 @@ Y = sp.Symbol("y")
 @pytest.mark.parametrize(
     ("error", "message", "ask"),
     [
+        (TypeError, "name: expected a string, got 3", lambda: symbols(3)),
+        (TypeError, r"shape: expected an integer, got \(2, 3\)", lambda: symbols("x", (2, 3))),
+        (TypeError, "shape: expected an integer, got 2.5", lambda: symbols("x", 2.5)),
         (TypeError, "function: expected something that can be called", lambda: prove(X, X, X)),
         (ValueError, "args: expected SymPy symbols", lambda: prove(np.exp, X, 1.0)),
         (TypeError, r"x: expected symbols .* got the expression 2\*x", lambda: prove(logistic, X, 2 * X)),

@@ -235,10 +235,12 @@ def test_questions_that_make_no_sense():
     for message, ask in (
         ("scale: expected finite numbers", lambda: ulp_error(np.exp, x, scale=np.inf)),
         (r"scale: expected numbers that broadcast to shape \(2,\)", lambda: ulp_error(np.exp, x, scale=[1, 2, 3])),
+        ("args: expected floats .* got none: write 1.0, not 1", lambda: ulp_error(np.exp, 1)),
+        ("args: expected floats .* got none: write 1.0, not 1", lambda: oracle(np.exp, 1)),
         ("scale: expected one for each of 2 results, got 3", lambda: ulp_error(lambda x: (x, x), x, scale=[1, 2, 3])),
         ("got bool", lambda: ulp_error(lambda x: x > 0, x)),
-        ("returns a NoneType", lambda: ulp_error(lambda x: None, x)),
-        ("returns a NoneType", lambda: oracle(lambda x: None, x)),
+        ("got None", lambda: ulp_error(lambda x: None, x)),
+        ("got None", lambda: oracle(lambda x: None, x)),
     ):
         with pytest.raises((TypeError, ValueError), match=message):
             ask()

@@ -200,7 +200,7 @@ def test_trees_that_are_deep_or_hold_themselves():
     with pytest.raises(ValueError, match="tree: expected groups that do not hold themselves"):
         similarity_from_tree(deep)
     twice = [0]
-    with pytest.raises(ValueError, match="once, got 0 in the place of 1$"):
+    with pytest.raises(ValueError, match="once, got 0 twice$"):
         similarity_from_tree([twice, twice])
 
 
@@ -265,11 +265,13 @@ REFUSED = [
     (ValueError, "scale: expected a positive finite number, got inf",
      lambda: similarity_from_distance([[0]], scale=INF)),
     (TypeError, "tree: expected nested tuples or lists, got 0", lambda: similarity_from_tree(0)),
-    (TypeError, "tree: expected an integer, got 'cat'", lambda: similarity_from_tree(("cat", "dog"))),
+    (TypeError, "tree: expected nested tuples or lists of integers, got 'cat': number the labels 0, 1, 2, ...",
+     lambda: similarity_from_tree((("cat", "dog"), "car"))),
+    (ValueError, "tree: expected the labels 0, 1, 2, ..., each once, got -1", lambda: similarity_from_tree((-1, 0))),
     (TypeError, "tree: expected an integer, got False", lambda: similarity_from_tree((False, True))),
-    (ValueError, "tree: expected the labels 0, 1, 2, ..., each once, got 0 in the place of 1",
+    (ValueError, "tree: expected the labels 0, 1, 2, ..., each once, got 0 twice",
      lambda: similarity_from_tree((0, (0, 1)))),
-    (ValueError, "tree: expected the labels 0, 1, 2, ..., each once, got 1 in the place of 0",
+    (ValueError, "tree: expected the labels 0, 1, 2, ..., each once, got no 0",
      lambda: similarity_from_tree((1, 2))),
     (ValueError, "tree: expected the labels 0, 1, 2, ..., each once, got none", lambda: similarity_from_tree(((), ()))),
     (ValueError, "labels: expected integers from 0 to 1, got 2 at [1]", lambda: ignore_labels(np.eye(2), [0, 2])),

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._validation import expected, kind_of, missing_extra
+from .._validation import describe_type, expected, missing_extra
 from .call import Call, exact_value, fits_assumptions, point_text, smallest_point, unchanged
 from .path import Steps, record, where_paths_part
 from .report import ProofError, table
@@ -276,7 +276,7 @@ def pair_numbers(result: Any, wanted: Any, convert: Callable, other: str, place:
     got, right = as_objects(result), convert(wanted)
     strange = [entry for entry in got.flat if not isinstance(entry, (Traced, Number, np.bool_))]
     if strange or isinstance(result, np.ma.MaskedArray):
-        what = kind_of(strange[0]) if strange else "a masked array"
+        what = describe_type(strange[0]) if strange else "a masked array"
         numbers = "numbers, or tuples, lists or plain arrays of them"
         raise TypeError(f"function: expected one that returns {numbers}, got {what} as {where}")
     if got.shape != right.shape:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .._validation import expected, kind_of, missing_extra
+from .._validation import describe_type, expected, missing_extra
 
 try:
     from flint import arb
@@ -27,9 +27,9 @@ except ImportError as error:
     raise missing_extra(error, "nnnotes.engine.oracle") from error
 
 # %% auto #0
-__all__ = ['MOST_INPUTS', 'change_floats', 'call_without_writes', 'run_exactly', 'result_arrays', 'has_right_bits',
-           'compare_bits', 'try_all_answers', 'drop_formulas', 'run_until_right', 'error_in_ulp', 'errors_in_ulp',
-           'compare_results', 'float_results']
+__all__ = ['MOST_INPUTS', 'change_floats', 'check_has_floats', 'call_without_writes', 'run_exactly', 'result_arrays',
+           'has_right_bits', 'compare_bits', 'try_all_answers', 'drop_formulas', 'refine_until_right', 'error_in_ulp',
+           'errors_in_ulp', 'compare_results', 'float_results']
 
 # %% ../../nbs/engine/oracle.ipynb #d05b30d3
 def change_floats(change: Callable[[Any], Any], argument: Any) -> Any:
@@ -41,6 +41,14 @@ def change_floats(change: Callable[[Any], Any], argument: Any) -> Any:
         return change(part) if is_float else part.copy() if isinstance(part, np.ndarray) else part
 
     return rebuild(changed, argument)
+
+# %% ../../nbs/engine/oracle.ipynb #0f10a701
+def check_has_floats(args: Any, kwargs: dict) -> None:
+    """A `TypeError` if there is no float among the arguments, so that there would be nothing to make exact."""
+    floats: list = []
+    change_floats(floats.append, [list(args), kwargs])
+    if not floats:
+        raise TypeError("args: expected floats or float arrays, got none: write 1.0, not 1 (integers are labels)")
 
 # %% ../../nbs/engine/oracle.ipynb #002856e3
 def call_without_writes(function: Callable, args: list, kwargs: dict) -> Any:
@@ -93,7 +101,7 @@ def result_arrays(result: Any) -> list[np.ndarray]:
     strange = [entry for entry in array.flat if not isinstance(entry, (Traced, Number, np.bool_))]
     if strange:
         wanted = "one that returns numbers, or tuples, lists, dicts or arrays of them"
-        raise TypeError(f"function: expected {wanted}, got {kind_of(strange[0])}")
+        raise TypeError(f"function: expected {wanted}, got {describe_type(strange[0])}")
     return [array]
 
 # %% ../../nbs/engine/oracle.ipynb #6fbda788
@@ -149,7 +157,7 @@ def drop_formulas(result: Any) -> Any:
     return rebuild(change, result)
 
 # %% ../../nbs/engine/oracle.ipynb #3ad1c0f6
-def run_until_right(function: Callable, args: tuple, kwargs: dict, bits: int) -> tuple[Any, bool]:
+def refine_until_right(function: Callable, args: tuple, kwargs: dict, bits: int) -> tuple[Any, bool]:
     """The result, computed with more and more bits, and whether so many of them are right in the end."""
     result, failure = None, None
     precisions = [bits + 4 << doublings for doublings in range(7)]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._validation import expected, missing_extra, one_of
+from .._validation import check_option, expected, missing_extra
 from .trace import Undecided
 
 try:
@@ -458,7 +458,7 @@ MIN_CERTAINTY_BITS = 64
 def exact_or_points(attempt: Callable[[Any], Any], engine: str | None, seed: str) -> Any:
     """What the attempt returns with the exact engine, or at random points where the exact engine runs out of work."""
     if engine is not None:
-        one_of("engine", engine, ("exact", "points"))
+        check_option("engine", engine, ("exact", "points"))
     field, points = Field(MAX_WORK if engine == "exact" else EXACT_WORK), Points(seed)
     try:
         if engine != "points":

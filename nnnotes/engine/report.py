@@ -9,7 +9,7 @@ import html
 from collections.abc import Iterable
 
 # %% auto #0
-__all__ = ['NO_SIDES', 'table', 'details_html', 'first_parts', 'summary', 'ProofError']
+__all__ = ['CONTEXT_ROWS', 'table', 'details_html', 'first_parts', 'summary', 'ProofError']
 
 # %% ../../nbs/engine/report.ipynb #2dd640f2
 def table(title: str, rows: dict[str, str]) -> str:
@@ -52,7 +52,7 @@ def summary(sizes: dict[str, tuple], conditions: dict[str, str], certainty: str,
     return "; ".join([*parts, certainty, *["SymPy agrees"] * referee])
 
 # %% ../../nbs/engine/report.ipynb #b040f873
-NO_SIDES = ("at", "after", "difference", "branch", "formula's branch", "assumed")
+CONTEXT_ROWS = ("at", "after", "difference", "branch", "formula's branch", "assumed")
 
 
 class ProofError(Exception):
@@ -86,7 +86,7 @@ class ProofError(Exception):
 
     def _verdict(self) -> tuple[str, str]:
         """Refuted, where two numbers differ, or only not proved; and why."""
-        sides = [name for name in self.rows if name not in NO_SIDES]
+        sides = [name for name in self.rows if name not in CONTEXT_ROWS]
         if len(sides) < 2 or "at" not in self.rows:
             return "Not proved", ", after ".join([self.reason, *filter(None, [self.rows.get("after")])])
         reason, at = self.reason.removesuffix(": result differs"), first_parts(self.rows["at"].splitlines(), ", ")
