@@ -102,6 +102,14 @@ def test_one_definition_per_exported_cell(name):
 
 
 @exporting
+def test_a_folded_export_says_what_it_defines(name):
+    """On its first line, which is all that a reader sees of it."""
+    folded = [cell for cell in CODE[name] if cell.metadata.get("jupyter", {}).get("source_hidden")]
+    exported = [cell.source for cell in folded if directive(cell, "export")]
+    assert [source for source in exported if not re.match(r"#\| (defines \w+|imports$)", source, re.M)] == []
+
+
+@exporting
 def test_an_example_or_check_within_three_cells_of_every_export(name):
     unshown = []
     for index, cell in enumerate(CODE[name]):
