@@ -46,9 +46,9 @@ def imports_only(statement):
 
 
 def length(cell):
-    """The lines of a code cell, without docstrings and empty ones."""
+    """The lines of a code cell, without docstrings, directives and empty ones."""
     source = re.sub(r'^[ \t]*[rR]?""".*?"""[ \t]*\n?', "", cell.source, flags=re.M | re.S)
-    return sum(bool(line.strip()) for line in source.splitlines())
+    return sum(bool(line.strip()) and not line.startswith("#|") for line in source.splitlines())
 
 
 def headings(name, level):
@@ -99,6 +99,14 @@ def test_exported_imports_stand_first(name):
 def test_one_definition_per_exported_cell(name):
     exported = [definitions(cell) for cell in CODE[name] if directive(cell, "export")]
     assert [names for names in exported if len(names) > 1] == []
+
+
+@exporting
+def test_a_folded_export_says_what_it_defines(name):
+    """On its first line, which is all that a reader sees of it."""
+    folded = [cell for cell in CODE[name] if cell.metadata.get("jupyter", {}).get("source_hidden")]
+    exported = [cell.source for cell in folded if directive(cell, "export")]
+    assert [source for source in exported if not re.match(r"#\| (defines \w+|imports$)", source, re.M)] == []
 
 
 @exporting

@@ -42,7 +42,7 @@ def on_the_package(notebook):
     module = f"nnnotes.{exports[1]}"
     for cell in notebook.cells:
         cell.source = cell.source.replace('"__main__.', f'"{module}.')
-        names = [*defined(cell)] if cell.source.startswith("#| export\n") else []
+        names = [*defined(cell)] if re.match(r"(#\|.*\n)?#\| export\n", cell.source) else []
         if names:
             cell.source += f"\nfrom {module} import {', '.join(names)}"
     return notebook
