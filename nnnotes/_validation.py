@@ -48,7 +48,7 @@ def is_masked(value: object) -> bool:
 # %% ../nbs/00_notation.ipynb #5c0e71b4
 def describe_type(value: object) -> str:
     """What a value is, in words: None, a dict, an object."""
-    name = type(value).__name__
+    name = type(value).__name__.rstrip("_")  # NumPy's str_ and bool_
     return "None" if value is None else f"a{'n' * (name[0].lower() in 'aeiou')} {name}"
 
 # %% ../nbs/00_notation.ipynb #5c0e71c0
@@ -196,9 +196,8 @@ def match_dtypes(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.
 def suggest_integers(name: str, labels: np.ndarray, shape: tuple[int, ...], hint: str) -> str:
     """What to write in the place of labels that are no integers, as the end of an error message."""
     kind = labels.dtype.kind
-    if kind in "SU":  # the labels of a loss hold every name, a list of rows to ignore does not
-        places = f"np.unique({name}, return_inverse=True)[1], which numbers the names in sorted order"
-        return f": write {places if hint else 'the numbers of the labels'}"
+    if kind in "SU":  # not np.unique: a batch need not hold every name
+        return f": write [names.index(name) for name in {name}], with names in the order of the rows"
     if kind == "b" and not hint:
         return f": write np.flatnonzero({name})"
     if labels.shape == (*shape, 1):

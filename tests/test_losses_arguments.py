@@ -226,9 +226,12 @@ def test_no_class_is_called_one_to_ignore():
 
 
 def test_rows_are_ignored_by_their_numbers():
-    """Names are numbered only where all of them occur, and a mask is not cast to the numbers 0 and 1."""
+    """Names are numbered in the order of all rows, not of those given; a mask is not cast to the numbers 0 and 1."""
     for function in (lambda rows: check_similarity(SOFT, ignored=rows), lambda rows: ignore_labels(SOFT, rows)):
-        assert told_to_write(function, ["b"]) == "the numbers of the labels"
+        way, _, order = told_to_write(function, ["b"]).partition(", with ")
+        argument = way.removesuffix("]").rpartition(" ")[2]
+        assert order == "names in the order of the rows"
+        assert eval(way, {"names": ["a", "b"], argument: ["b"]}) == [1]
         assert told_to_write(function, [False, True]).startswith("np.flatnonzero(")
 
 
@@ -296,7 +299,7 @@ DOOR = [
     (ValueError, "axis: expected an integer from -2 to 1, got 2", X, [0, 1], I3, {"axis": 2}),
     (TypeError, "axis: expected an integer, got 1.0", X, [0, 1], I3, {"axis": 1.0}),
     (TypeError, "labels: expected integers, got float64", X, [0.0, 1.0], I3, {}),
-    (TypeError, "labels: expected integers, got text (<U3): write np.unique(labels, return_inverse=True)[1], which ", X,
+    (TypeError, "labels: expected integers, got text (<U3): write [names.index(name) for name in labels], with ", X,
      ["cat", "dog"], I3, {}),
     (ValueError, "labels: expected shape (2,), got shape (3,)", X, [0, 1, 2], I3, {}),
     (ValueError, "labels: expected integers from 0 to 2, got 3 at [1]", X, [0, 3], I3, {}),

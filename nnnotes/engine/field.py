@@ -425,7 +425,8 @@ def _known_power(field: _State, index: int, factor: Fraction) -> Element:
     if parts == 1:
         return _power(field, _exponential(field, index), factor.numerator)
     if generator.kind == "log" and parts > 2:
-        raise NotImplementedError(f"a root of order {parts} of {_show(field, _exponential(field, index))}")
+        root = f"the root of order {parts} of {_show(field, _exponential(field, index))}"
+        raise NotImplementedError(f"no exact form for {root}: only square roots have one")
     if generator.kind == "log":
         return _power(field, _sqrt(field, _exponential(field, index)), factor.numerator)
     if generator.replacement is None:
