@@ -21,7 +21,9 @@ NO_NEWS = '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"
 EXTRAS = "notebooks,dev"
 SOURCES = ("constraints.txt", "pyproject.toml", "settings.ini", "setup.py")
 ON_ALL_CORES = ("-n", "logical", "--maxprocesses", "4", "--no-loadscope-reorder")  # each process loads all peers
-OFFLINE_WORDS = ("newconnectionerror", "name resolution", "dns error", "connecttimeout", "proxyerror", "sending requ")
+OFFLINE_WORDS = (
+    "newconnectionerror", "name resolution", "dns error", "connecttimeout", "proxyerror", "sending request",
+)  # fmt: skip
 ENVIRONMENT = {
     "PIP_REQUIRE_VIRTUALENV": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "JUPYTER_PREFER_ENV_PATH": "1",
     "JUPYTERLAB_WORKSPACES_DIR": str(VENV / "workspaces"),  # or the first start opens what another clone had open
