@@ -470,13 +470,8 @@ def expected_distance_value_and_grad(
     D : array_like, shape (M, K)
         Distance of each class from each label, or any other cost of a mistake. Any finite numbers; they
         are cast to the dtype of `logits`.
-    axis : int
-        The axis of the classes.
-    ignore_label : int, optional
-        Samples with this label have loss 0 and gradient 0.
-    normalization : {"valid", "full", "batch_size", "none"}
-        What the sum of the losses is divided by: the number of samples that are not ignored ("valid"), of
-        all samples ("full"), the product of the sizes before `axis` ("batch_size"), or nothing ("none").
+    axis, ignore_label, normalization : int or str
+        As for :func:`infogain_value_and_grad`.
 
     Returns
     -------
