@@ -46,9 +46,9 @@ def imports_only(statement):
 
 
 def length(cell):
-    """The lines of a code cell, without docstrings, directives and empty ones."""
+    """The lines of a code cell, without docstrings and empty ones."""
     source = re.sub(r'^[ \t]*[rR]?""".*?"""[ \t]*\n?', "", cell.source, flags=re.M | re.S)
-    return sum(bool(line.strip()) and not line.startswith("#|") for line in source.splitlines())
+    return sum(bool(line.strip()) for line in source.splitlines())
 
 
 def headings(name, level):
