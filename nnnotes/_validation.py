@@ -16,8 +16,8 @@ import numpy as np
 __all__ = ['FLOATS', 'COMPLEX', 'CONVERSIONS', 'NOT_NEGATIVE', 'PACKAGES', 'expected', 'is_exact', 'is_masked', 'describe_type',
            'suggest_conversion', 'numbers_from_objects', 'as_array', 'as_numbers', 'show_first', 'check_no_nan',
            'check_finite', 'Interval', 'check_interval', 'as_positive', 'check_normal', 'match_dtypes',
-           'suggest_integers', 'as_labels', 'as_float_type', 'as_integer', 'as_axis', 'check_option', 'as_distances',
-           'missing_extra']
+           'suggest_integers', 'as_labels', 'as_float_type', 'as_integer', 'as_generator', 'as_axis', 'check_option',
+           'as_distances', 'missing_extra']
 
 # %% ../nbs/00_notation.ipynb #fa73038c
 def expected(name: str, what: str, got: object) -> ValueError:
@@ -266,6 +266,17 @@ def as_integer(name: str, value: object) -> int:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name}: expected an integer, got {value!r}")
     return int(value)
+
+# %% ../nbs/00_notation.ipynb #5c0e71e2
+def as_generator(name: str, value: object) -> np.random.Generator:
+    """`value` as a generator of random numbers; an error unless it is one, or a seed."""
+    if isinstance(value, np.random.Generator):
+        return value
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name}: expected an integer seed or a numpy.random.Generator, got {value!r}")
+    if value < 0:
+        raise expected(name, "a seed that is not negative", value)
+    return np.random.default_rng(int(value))
 
 # %% ../nbs/00_notation.ipynb #4f05423b
 def as_axis(name: str, axis: int, ndim: int) -> int:
