@@ -24,6 +24,7 @@ from nnnotes._validation import (
     check_option,
     describe_type,
     expected,
+    is_finite,
     match_dtypes,
     show_first,
 )
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['Activations', 'Loss', 'ARRAYS', 'KIND', 'Differentiable', 'as_sizes', 'as_activations', 'Views', 'split', 'join',
            'count_parameters', 'parameter_names', 'Parameters', 'check_vector', 'Network', 'as_layers',
-           'check_layer_shapes', 'as_inputs', 'check_parameters', 'run', 'check_sums', 'as_slopes', 'call_loss',
-           'finish', 'Trainable', 'replace_file', 'write_network', 'read_array', 'read_network']
+           'check_layer_shapes', 'in_dtype_of', 'as_inputs', 'check_parameters', 'run', 'check_sums', 'as_slopes',
+           'call_loss', 'finish', 'Trainable', 'replace_file', 'write_network', 'read_array', 'read_network']
 
 # %% ../nbs/appendix/network_type.ipynb #5e7a0007
 class Differentiable(Protocol):
@@ -265,6 +266,13 @@ def check_layer_shapes(Ws: Sequence[np.ndarray], bs: Sequence[np.ndarray], orien
             raise expected(f"biases[{n}]", f"shape {W.shape[1:]}, one for each output", f"shape {b.shape}{way}")
 
 # %% ../nbs/appendix/network_type.ipynb #5e7a001f
+def in_dtype_of(given: np.ndarray, array: np.ndarray) -> np.ndarray:
+    """`array` in the dtype of `given`; complex and exact numbers stay what they are."""
+    if np.iscomplexobj(array):
+        return array.astype(np.result_type(array, given), copy=False)
+    return match_dtypes(given, array)[1]
+
+# %% ../nbs/appendix/network_type.ipynb #5e7a0020
 def as_inputs(value: ComplexNumbers, network: Network) -> np.ndarray:
     """`value` as finite numbers, with an axis for the networks if there are many, in their dtype."""
     X, parameters, D = as_numbers("X", value, complex_too=True), network.parameters, network.sizes[0]
@@ -275,23 +283,23 @@ def as_inputs(value: ComplexNumbers, network: Network) -> np.ndarray:
         way = ": write X.T, since rows are samples" if X.ndim == 2 and X.shape[0] == D else way
         raise expected("X", wanted, f"shape {X.shape}{way}" if X.ndim else "a single number")
     X = X[:, :, None] if many and X.ndim == 2 else X
-    cast = X.astype(np.result_type(X, parameters)) if np.iscomplexobj(X) else match_dtypes(parameters, X)[1]
-    if cast.dtype != object and not np.isfinite(cast).all():
+    cast = in_dtype_of(parameters, X)
+    if not is_finite(cast):
         check_finite("X", X)
         raise expected("X", f"numbers that are finite in {cast.dtype}", show_first(X, ~np.isfinite(cast)))
     return cast
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0021
+# %% ../nbs/appendix/network_type.ipynb #5e7a0022
 def check_parameters(network: Network) -> None:
     """Raise unless all parameters are finite."""
     vector = network.parameters
-    if vector.dtype != object and not np.isfinite(vector).all():
+    if not is_finite(vector):
         place = tuple(np.argwhere(~np.isfinite(vector))[0].tolist())
         name = network.names[place[0]] + "".join(f" of network {r}" for r in place[1:])
         got = f"{vector[place]} at {name}: did training diverge? Take smaller steps"
         raise expected("parameters", "finite numbers", got)
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0022
+# %% ../nbs/appendix/network_type.ipynb #5e7a0023
 def run(network: Trainable, X: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Sums and outputs of all layers for checked inputs, if those of the last are finite."""
     check_parameters(network)
@@ -301,22 +309,23 @@ def run(network: Trainable, X: np.ndarray) -> tuple[list[np.ndarray], list[np.nd
         except ValueError:  # of an activation that met a NaN, probably
             check_sums(network, X)
             raise
-        if A[-1].dtype != object and not np.isfinite(A[-1]).all():
+        if not is_finite(A[-1]):
             check_sums(network, X)
             raise expected("activations", "finite outputs", show_first(A[-1], ~np.isfinite(A[-1])))
+    A[-1] = in_dtype_of(network.parameters, A[-1])
     return Z, A
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0023
+# %% ../nbs/appendix/network_type.ipynb #5e7a0024
 def check_sums(network: Trainable, X: np.ndarray) -> None:
     """Raise if the sums of a layer are not finite; the error says which layer."""
     for layer in range(1, len(network.sizes)):
         weights, biases = network.weights[:layer], network.biases[:layer]
         Z, _ = network._forward(X, weights, biases, (*network.activations[: layer - 1], np.positive))
-        if not np.isfinite(Z[-1]).all():
+        if not is_finite(Z[-1]):
             got = f"{show_first(Z[-1], ~np.isfinite(Z[-1]))} in layer {layer}"
             raise expected("X", f"inputs for which the sums of all layers are finite in {Z[-1].dtype}", got)
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0024
+# %% ../nbs/appendix/network_type.ipynb #5e7a0025
 Loss: TypeAlias = Callable[[np.ndarray, Any], tuple[Any, np.ndarray]]
 
 
@@ -325,9 +334,9 @@ def as_slopes(name: str, value: Any, outputs: np.ndarray) -> np.ndarray:
     dY = as_numbers(name, value, complex_too=True)
     if dY.shape != outputs.shape:
         raise expected(name, f"the shape of the outputs, {outputs.shape}", f"shape {dY.shape}")
-    return check_finite(name, dY if np.iscomplexobj(dY) else match_dtypes(outputs, dY)[1])
+    return check_finite(name, in_dtype_of(outputs, dY))
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0025
+# %% ../nbs/appendix/network_type.ipynb #5e7a0026
 def call_loss(loss: Loss, outputs: np.ndarray, target: Any) -> tuple[Any, np.ndarray]:
     """The value of a loss and its gradient at the outputs."""
     answer = loss(outputs, target)
@@ -336,18 +345,17 @@ def call_loss(loss: Loss, outputs: np.ndarray, target: Any) -> tuple[Any, np.nda
         raise TypeError(f"loss: expected a function of (outputs, target) that returns (value, gradient), got {got}")
     return answer[0], as_slopes("gradient of the loss", answer[1], outputs)
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0026
+# %% ../nbs/appendix/network_type.ipynb #5e7a0027
 def finish(network: Network, weights: Iterable[np.ndarray], biases: Iterable[np.ndarray]) -> np.ndarray:
     """A gradient as one finite vector in the dtype of the network."""
-    gradient = join(weights, biases)
-    if gradient.dtype != object and not np.isfinite(gradient).all():
+    gradient = in_dtype_of(network.parameters, join(weights, biases))
+    if not is_finite(gradient):
         place = tuple(np.argwhere(~np.isfinite(gradient))[0].tolist())
         got = f"{gradient[place]} at {network.names[place[0]]}"
         raise expected("gradient", f"numbers that are finite in {gradient.dtype}", got)
-    real = network.dtype.kind == "f" and gradient.dtype.kind == "f"
-    return gradient.astype(network.dtype, copy=False) if real else gradient
+    return gradient
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0027
+# %% ../nbs/appendix/network_type.ipynb #5e7a0028
 class Trainable(Network):
     """A network that can be run and differentiated, by `_forward` and `_backward`."""
 
@@ -359,7 +367,7 @@ class Trainable(Network):
     ) -> tuple[np.ndarray, np.ndarray]:
         with np.errstate(over="ignore", invalid="ignore"):
             dW, db, dX = self._backward(dY, self.weights, self.activations, Z, A)
-        return finish(self, dW, db), dX
+        return finish(self, dW, db), in_dtype_of(self.parameters, dX)
 
     def forward(self, X: ComplexNumbers) -> np.ndarray:
         """The outputs for a batch.
@@ -472,7 +480,7 @@ class Trainable(Network):
         value, dY = call_loss(loss, A[-1], target)
         return value, self._finish(dY, Z, A)[0]
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a002a
+# %% ../nbs/appendix/network_type.ipynb #5e7a002b
 def replace_file(path: str | os.PathLike, write: Callable[[Any], object]) -> None:
     """Write a file through `write`; what stood at `path` stays until the new one is complete."""
     target = Path(os.path.realpath(path))
@@ -487,7 +495,7 @@ def replace_file(path: str | os.PathLike, write: Callable[[Any], object]) -> Non
         part.unlink(missing_ok=True)
         raise
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a002c
+# %% ../nbs/appendix/network_type.ipynb #5e7a002d
 ARRAYS = ("kind", "sizes", "activations", "parameters")
 KIND = "nnnotes.networks.MLP, version 1"
 
@@ -504,13 +512,13 @@ def write_network(path: str | os.PathLike, network: Network, names: Sequence[str
 
     replace_file(path, write)
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a002d
+# %% ../nbs/appendix/network_type.ipynb #5e7a002e
 def read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     """One array of a file; reading all of its bytes checks their sum."""
     array = np.lib.format.read_array(io.BytesIO(archive.read(f"{name}.npy")), allow_pickle=False)
     return array.astype(array.dtype.newbyteorder("="))
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a002e
+# %% ../nbs/appendix/network_type.ipynb #5e7a002f
 def read_network(path: str | os.PathLike) -> tuple[tuple[int, ...], list[str], np.ndarray]:
     """Sizes, names of activations and parameters from a file; a clear error if it is none of ours, or damaged."""
     with open(path, "rb") as file:

@@ -15,7 +15,7 @@ import numpy as np
 # %% auto #0
 __all__ = ['FLOATS', 'COMPLEX', 'CONVERSIONS', 'NOT_NEGATIVE', 'PACKAGES', 'expected', 'is_exact', 'is_masked', 'describe_type',
            'suggest_conversion', 'numbers_from_objects', 'as_array', 'as_numbers', 'show_first', 'check_no_nan',
-           'check_finite', 'Interval', 'check_interval', 'as_positive', 'check_normal', 'match_dtypes',
+           'is_finite', 'check_finite', 'Interval', 'check_interval', 'as_positive', 'check_normal', 'match_dtypes',
            'suggest_integers', 'as_labels', 'as_float_type', 'as_integer', 'as_generator', 'as_axis', 'check_option',
            'as_distances', 'missing_extra']
 
@@ -127,10 +127,15 @@ def check_no_nan(name: str, array: np.ndarray) -> np.ndarray:
         raise expected(name, "numbers without NaN", show_first(array, np.isnan(array)))
     return array
 
+# %% ../nbs/00_notation.ipynb #5c0e71e4
+def is_finite(array: np.ndarray) -> bool:
+    """Whether no number is NaN or infinite; exact numbers never are."""
+    return array.dtype == object or bool(np.isfinite(array).all())
+
 # %% ../nbs/00_notation.ipynb #a0b59681
 def check_finite(name: str, array: np.ndarray) -> np.ndarray:
     """`array`, unless it holds NaN or an infinity: then an error that says where the first one is."""
-    if array.dtype != object and not np.isfinite(array).all():
+    if not is_finite(array):
         raise expected(name, "finite numbers", show_first(array, ~np.isfinite(array)))
     return array
 
