@@ -15,9 +15,9 @@ import numpy as np
 # %% auto #0
 __all__ = ['FLOATS', 'COMPLEX', 'CONVERSIONS', 'NOT_NEGATIVE', 'PACKAGES', 'expected', 'is_exact', 'is_masked', 'describe_type',
            'suggest_conversion', 'numbers_from_objects', 'as_array', 'as_numbers', 'show_first', 'check_no_nan',
-           'check_finite', 'Interval', 'check_interval', 'as_positive', 'check_normal', 'match_dtypes',
-           'suggest_integers', 'as_labels', 'as_float_type', 'as_integer', 'as_axis', 'check_option', 'as_distances',
-           'missing_extra']
+           'is_finite', 'check_finite', 'Interval', 'check_interval', 'as_positive', 'check_normal', 'match_dtypes',
+           'suggest_integers', 'as_labels', 'as_float_type', 'as_integer', 'as_generator', 'as_axis', 'check_option',
+           'as_distances', 'missing_extra']
 
 # %% ../nbs/00_notation.ipynb #fa73038c
 def expected(name: str, what: str, got: object) -> ValueError:
@@ -127,10 +127,15 @@ def check_no_nan(name: str, array: np.ndarray) -> np.ndarray:
         raise expected(name, "numbers without NaN", show_first(array, np.isnan(array)))
     return array
 
+# %% ../nbs/00_notation.ipynb #5c0e71e4
+def is_finite(array: np.ndarray) -> bool:
+    """Whether no number is NaN or infinite; exact numbers never are."""
+    return array.dtype == object or bool(np.isfinite(array).all())
+
 # %% ../nbs/00_notation.ipynb #a0b59681
 def check_finite(name: str, array: np.ndarray) -> np.ndarray:
     """`array`, unless it holds NaN or an infinity: then an error that says where the first one is."""
-    if array.dtype != object and not np.isfinite(array).all():
+    if not is_finite(array):
         raise expected(name, "finite numbers", show_first(array, ~np.isfinite(array)))
     return array
 
@@ -266,6 +271,17 @@ def as_integer(name: str, value: object) -> int:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name}: expected an integer, got {value!r}")
     return int(value)
+
+# %% ../nbs/00_notation.ipynb #5c0e71e2
+def as_generator(name: str, value: object) -> np.random.Generator:
+    """`value` as a generator of random numbers; an error unless it is one, or a seed."""
+    if isinstance(value, np.random.Generator):
+        return value
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name}: expected an integer seed or a numpy.random.Generator, got {value!r}")
+    if value < 0:
+        raise expected(name, "a seed that is not negative", value)
+    return np.random.default_rng(int(value))
 
 # %% ../nbs/00_notation.ipynb #4f05423b
 def as_axis(name: str, axis: int, ndim: int) -> int:
