@@ -2,7 +2,7 @@
 import { axisBottom, axisLeft } from "d3-axis";
 import { scaleLinear } from "d3-scale";
 import { line } from "d3-shape";
-import { along, bar, buttons, choice, clamp, clipped, exploration, handle, keyed, labels, num, power, presets, sentence, textWidth } from "./common.js";
+import { along, bar, buttons, choice, clamp, clipped, exploration, handle, keyed, labels, num, power, presets, sentence, short, textWidth } from "./common.js";
 
 const METHODS = ["forward", "central", "complex"];
 const QUOTIENTS = METHODS.slice(0, 2);
@@ -43,7 +43,7 @@ function numbers(F, [name, , kink], [dtype, eps, bits, precision], given) {
   const best = { forward: F.forward_step(f0, f2, eps), central: F.central_step(f0, f3, eps) };
   const sides = kink === null ? null : [-1, 1].map((side) => F[`derivatives_${name}`](kink + side)[0]);
   const smooth = x !== kink;
-  return { x, f0, f2, f3, slope, sides, kink, smooth, estimates, predict, best, stuck: F.stuck_below(x, bits), eps, precision, dtype };
+  return { x, f: (at) => value(at, (number) => number), f0, f2, f3, slope, sides, kink, smooth, estimates, predict, best, stuck: F.stuck_below(x, bits), eps, precision, dtype };
 }
 
 function build(view, F) {
@@ -71,6 +71,7 @@ function build(view, F) {
   // ---- what is on the page, from back to front ----
   const figure = root.append("div").attr("class", "nn-figure");
   const side = root.append("div").attr("class", "nn-side");
+  const more = root.append("div").attr("class", "nn-more");
   const svg = figure.append("svg").attr("role", "group").attr("aria-label", "Error of the derivative over the step h, both in powers of ten");
   const back = svg.append("g").attr("aria-hidden", "true");
   const add = (tag, className, parent = back) => parent.append(tag).attr("class", className);
@@ -85,9 +86,8 @@ function build(view, F) {
   const marks = each((name) => add("path", `nn-best c-${name}`).attr("d", "M-6,0L0,-7L6,0L0,7Z"));
   const dots = each((name) => add("circle", `nn-dot c-${name}`).attr("r", 5));
   const title = { y: add("text", "nn-head"), x: add("text", "nn-note").attr("text-anchor", "middle") };
-  title.y.html('error of <tspan class="c-forward nn-strong">forward</tspan>, <tspan class="c-central nn-strong">central</tspan>, <tspan class="c-complex nn-strong">complex step</tspan>');
   const stuck = add("text", "nn-note");
-  const none = add("text", "nn-head").attr("text-anchor", "middle");
+  const kinked = { curve: add("path", "nn-outline"), ...Object.fromEntries(QUOTIENTS.map((name) => [name, add("path", `nn-curve c-${name}`)])) };
   const words = each((name) => add("text", `nn-label c-${name}`));
 
   const x = scaleLinear().domain(ranges.exponent);
@@ -109,8 +109,8 @@ function build(view, F) {
     aria: () => {
       const now = judge(known(get), step(get("exponent")));
       const errors = METHODS.filter((name) => Number.isFinite(now.errors[name]) && now.smooth);
-      const said = errors.map((name) => `${NAMES[name]} off by ${num(now.errors[name])}`);
-      return { min: ranges.exponent[0], max: ranges.exponent[1], now: get("exponent"), text: [`h ${num(now.h)}`, ...said].join(", ") };
+      const said = errors.map((name) => `${NAMES[name]} off by ${size(now.errors[name])}`);
+      return { min: ranges.exponent[0], max: ranges.exponent[1], now: get("exponent"), text: [`h ${size(now.h)}`, ...said].join(", ") };
     },
   }); // prettier-ignore
   knob.comes(surface.node());
@@ -135,11 +135,11 @@ function build(view, F) {
   const where = point.append("span").attr("aria-hidden", "true");
   bar(view, point, {
     label: "Point x", className: "c-mute", range: ranges.x, step: steps.x,
-    value: (of) => of("x"), set: (to) => set({ x: to }), text: () => `x ${num(get("x"))}`,
+    value: (of) => of("x"), set: (to) => set({ x: to }), text: () => `x ${short(get("x"), 3)}`,
   }); // prettier-ignore
-  choice(view, side, "function", "Function", functions.map(([value, label]) => ({ value, label })));
-  choice(view, side, "dtype", "Floats", floats.map(([value]) => ({ value, label: value })));
-  presets(view, side);
+  choice(view, more, "function", "Function", functions.map(([value, label]) => ({ value, label })));
+  choice(view, more, "dtype", "Floats", floats.map(([value]) => ({ value, label: value })));
+  presets(view, more);
   figure.append("p").attr("class", "nn-help").text("Thin: the errors as computed. Broad: what the formulas say, least at \u25c6. Drag the knob below, or Tab to it: arrow keys move h, Shift with an arrow by a power of ten.");
 
   function resize(width) {
@@ -147,7 +147,7 @@ function build(view, F) {
     root.classed("nn-wide", wide);
     const W = wide ? width - SIDE : width;
     figure.style("width", `${W}px`);
-    const [left, right, top] = [46, W - 12, 30];
+    const [left, right, top] = [52, W - 14, 30];
     const bottom = top + (wide ? HEIGHTS.wide : HEIGHTS.narrow);
     Object.assign(box, { x0: left, x1: right, y0: top, y1: bottom });
     x.range([left, right]);
@@ -158,10 +158,11 @@ function build(view, F) {
     axes.x.attr("transform", `translate(0,${bottom})`);
     axes.x.call(axisBottom(x).tickValues(ticks(W < 480 ? 4 : 2, -16, 0)).tickSizeOuter(0).tickPadding(9).tickFormat(power));
     axes.y.attr("transform", `translate(${left},0)`);
-    axes.y.call(axisLeft(y).tickValues([...ticks(4, -16, 0)]).tickSizeOuter(0).tickFormat(power));
-    title.y.attr("x", left).attr("y", top - 12);
+    axes.y.call(axisLeft(y).tickValues([ERRORS[0], ...ticks(4, -16, 0)]).tickSizeOuter(0).tickFormat((v) => (v === ERRORS[0] ? `\u2264${power(v)}` : power(v))));
+    const tspan = (name, text) => `<tspan class="c-${name} nn-strong">${text}</tspan>`;
+    title.y.attr("x", W < 380 ? 0 : left).attr("y", top - 12);
+    title.y.html(`error of ${tspan("forward", "forward")}, ${tspan("central", "central")}, ${tspan("complex", W < 300 ? "complex" : "complex step")}`);
     title.x.attr("x", (left + right) / 2).attr("y", bottom + 48).text("step h");
-    none.attr("x", (left + right) / 2).attr("y", (top + bottom) / 2);
     far.attr("x", left).attr("y", top).attr("height", bottom - top);
   }
 
@@ -184,25 +185,27 @@ function build(view, F) {
       const seen = Number.isFinite(now.errors[name]) && model.smooth;
       dots[name].attr("display", seen ? null : "none").attr("cx", x(exponent)).attr("cy", Y(now.errors[name]));
     }
-    hair.attr("d", `M${x(exponent)},${box.y0}V${box.y1}`);
+    hair.attr("display", model.smooth ? null : "none").attr("d", `M${x(exponent)},${box.y0}V${box.y1}`);
 
     // where the formulas are least, with the number where there is room
     const trace = (values) => along(values.flatMap((value, i) => (Number.isFinite(value) ? [[x(at[i]), Y(value)]] : [])), 2);
     const paths = METHODS.flatMap((name) => [...trace(predicted[name]), ...trace(errors[name])]);
     const spots = METHODS.filter((name) => Number.isFinite(now.errors[name])).map((name) => [x(exponent), Y(now.errors[name])]);
-    writing.clear([...paths, ...spots.map(([X, O]) => ({ x0: X - 8, x1: X + 8, y0: O - 8, y1: O + 8 }))]);
+    if (model.smooth) writing.clear([...paths, ...spots.map(([X, O]) => ({ x0: X - 8, x1: X + 8, y0: O - 8, y1: O + 8 }))]);
     for (const name of METHODS) {
       const h = model.best[name];
       const shown = model.smooth && Math.log10(h) >= low && Math.log10(h) <= high;
       marks[name].attr("display", shown ? null : "none");
+      if (!model.smooth) continue;
       if (!shown) {
         writing.put(words[name], "", []);
         continue;
       }
       const [X, O] = [x(Math.log10(h)), Y(model.predict[name](h))];
       marks[name].attr("transform", `translate(${X},${O})`);
-      const rows = [22, 34, 46, 60, -22, -34, 76, 92].map((down) => O + down);
-      writing.put(words[name], num(h), rows.flatMap((row) => [[X, row, "middle"], [X + 10, row], [X - 10, row, "end"]]));
+      const rows = [-20, -30, 22, 34, 46, 60, -44, 76, 92].map((down) => O + down);
+      const places = rows.flatMap((row) => [[X, row, "middle"], [X + 10, row], [X - 10, row, "end"]]);
+      writing.put(words[name], `best ${size(h)}`, places) || writing.put(words[name], size(h), places);
     }
 
     // where x + h is x
@@ -211,7 +214,9 @@ function build(view, F) {
     far.attr("width", room);
     const note = ["no forward difference: x + h = x", "x + h = x"].find((text) => textWidth(text, FONT) + 12 < room);
     stuck.attr("x", x(low) + 6).attr("y", box.y0 + 16).text(note ?? "");
-    none.text(model.smooth ? "" : "at the kink there is no slope to be off from");
+    for (const one of [axes.y, title.y]) one.attr("display", model.smooth ? null : "none");
+    for (const one of Object.values(kinked)) one.attr("display", model.smooth ? "none" : null);
+    if (!model.smooth) secants(model, now);
 
     knob.draw();
     const right = now.precision + 1;
@@ -219,8 +224,23 @@ function build(view, F) {
       const value = name === "true" ? model.slope : now.found[name];
       number.html(name === "true" ? (model.smooth ? written(value, right, 0) : "none") : cell(now, name, right));
     }
-    where.html(`point <span class="i">x</span> = ${num(get("x"))}`);
+    where.html(`point <span class="i">x</span> = ${short(get("x"), 3)}`);
     says(describe(now));
+  }
+
+  /** At a kink there is no error to draw: the curve itself between x - h and x + h, and its secants. */
+  function secants(model, { h, found }) {
+    const unit = Math.min(0.3 * (box.x1 - box.x0), 0.3 * (box.y1 - box.y0));
+    const place = (dx, y) => [(box.x0 + box.x1) / 2 + unit * dx, (box.y0 + box.y1) / 2 + unit * (0.5 - y)];
+    const [left, middle, right] = [-1, 0, 1].map((side) => place(side, (model.f(model.x + side * h) - model.f0) / h));
+    kinked.curve.attr("d", `M${left}L${middle}L${right}`);
+    kinked.forward.attr("d", `M${middle}L${right}`);
+    kinked.central.attr("d", `M${left}L${right}`);
+    writing.clear([]);
+    const below = (left[1] + middle[1]) / 2 + 14;
+    writing.put(words.forward, `forward: ${short(found.forward, 2)}`, [[(middle[0] + right[0]) / 2 + 12, below], [right[0], middle[1] + 18, "middle"]]);
+    writing.put(words.central, `central: ${short(found.central, 2)}`, [[middle[0], left[1] - 16, "middle"]]);
+    writing.put(words.complex, "complex step: refused", [[middle[0], middle[1] + 26, "middle"]]);
   }
 
   return draw;
@@ -252,45 +272,53 @@ function describe(now) {
   const { h, x, kink, smooth, sides, found, errors, digits, slope, over, dtype } = now;
   const hue = (name, text) => `<b class="c-${name}">${text}</b>`;
   const how = { forward: "the forward difference", central: "the central one", complex: "the complex step" };
-  const refused = "The complex step is refused: |<span class=\"i\">x</span> + <span class=\"i\">ih</span>| is a real number, so it would answer 0.";
+  const refused = "The complex step is refused: |x\u00a0+\u00a0ih| is a real number, so it would answer 0.";
   if (!smooth) {
-    const said = `The forward difference says ${hue("forward", num(found.forward))}, the central one ${hue("central", num(found.central))}, which is neither.`;
-    return `At the kink the slope is ${num(sides[0])} on the left and ${num(sides[1])} on the right. ${said} ${refused}`;
+    const said = `The forward difference says ${hue("forward", short(found.forward, 2))}, the central one ${hue("central", short(found.central, 2))}, which is neither.`;
+    return `At its kink |x| has no slope: it is ${short(sides[0])} on the left and ${short(sides[1])} on the right. ${said} ${refused}`;
   }
 
   const there = METHODS.filter((name) => Number.isFinite(found[name]));
-  const parts = [];
-  if (!Number.isFinite(found.forward)) parts.push(`h = ${num(h)} is so small that ${dtype} rounds x + h to x: no forward difference. (Divided by h it would be 0.)`);
-  const score = (name, first) => {
-    if (slope === 0) return `${how[name]} is off by ${hue(name, num(errors[name]))}`;
-    const count = digits[name] === Infinity ? `all digits of ${dtype}` : `${digits[name] || "no"} right digit${digits[name] === 1 ? "" : "s"}`;
-    return `${how[name]} ${first ? "has " : ""}${hue(name, count)}`;
+  const stuck = !Number.isFinite(found.forward);
+  const score = (name, i) => {
+    if (slope === 0) return `${how[name]} ${i ? "by" : "is off by"} ${hue(name, size(errors[name]))}`;
+    const count = digits[name];
+    const long = count === Infinity ? `all digits of ${dtype}` : count === 1 ? "1 right digit" : `${count || "no"} right digits`;
+    return i ? `${how[name]} ${hue(name, count === Infinity ? "all" : count || "none")}` : `${how[name]} has ${hue(name, long)}`;
   };
-  const scores = there.map((name, i) => score(name, i === 0)).join(", ");
-  parts.push(`${slope === 0 ? "The true slope is 0, so we count no digits: w" : "W"}ith h = ${num(h)} ${scores}.`);
+  const scores = there.map(score).join(", ");
+  const parts = [];
+  if (stuck) parts.push(`h = ${size(h)} is so small that ${dtype} rounds x + h to x: no forward difference. (Divided by h, it would be 0.)`);
+  if (slope === 0) parts.push("The true slope is 0, so digits do not count.");
+  if (there.length) parts.push(stuck ? `${scores[0].toUpperCase()}${scores.slice(1)}.` : `With h = ${size(h)} ${scores}.`);
 
   if (kink !== null) {
     const crossing = QUOTIENTS.filter((name) => over[name] && Number.isFinite(found[name]));
-    const who = crossing.length === 2 ? "Both differences reach" : crossing[0] === "forward" ? "The forward difference reaches" : "The central difference reaches";
-    if (crossing.length) parts.push(`${who} over the kink and ${crossing.length === 2 ? "mix" : "mixes"} its slopes, ${num(sides[0])} and ${num(sides[1])}.`);
-    else parts.push(`|<span class="i">x</span>| is straight up to its kink at 0, ${num(Math.abs(x))} away, so nothing is cut off.`);
+    const who = crossing.length === 2 ? "Both reach" : `The ${crossing[0]} difference reaches`;
+    if (crossing.length) parts.push(`${who} over the kink and ${crossing.length === 2 ? "mix" : "mixes"} its slopes, ${short(sides[0])} and ${short(sides[1])}.`);
+    else parts.push(`|x| is straight up to its kink, ${size(Math.abs(x - kink))} away, so nothing is cut off.`);
     return [...parts, refused].join(" ");
   }
   if (!Number.isFinite(found.complex)) parts.push("x + ih lies on a pole of f: the complex step has no value.");
-  parts.push(`By the formulas the forward one is best ${least("forward", now)}, the central one ${least("central", now)}.`);
+  parts.push(`By the formulas ${least("forward", now)}, and ${least("central", now)}.`);
   return parts.join(" ");
 }
+
+/** A step or an error in two digits, without zeros at its end. */
+const size = (h) => ((h > 0 && h < 9.5e-5) || h > 1e4 ? num(h) : short(Number(h.toPrecision(2)), 6));
+const times = (ratio) => num(ratio, ratio < 10 ? 1 : 0);
 
 /** Where the formulas are least, in words. */
 function least(name, { best, f0, h }) {
   const term = name === "forward" ? "f\u2033" : "f\u2034";
-  if (Number.isNaN(best[name])) return `nowhere, since f and ${term} are 0`;
-  if (best[name] === Infinity) return `nowhere, since ${term} is 0`;
-  if (f0 === 0) return "at the smallest h, since f is 0";
+  if (Number.isNaN(best[name])) return `no ${name} step is best, since f and ${term} are 0`;
+  if (best[name] === Infinity) return `no ${name} step is best, since ${term} is 0`;
+  if (f0 === 0) return `the smallest ${name} step is best, since f is 0`;
+  const at = `the best ${name} step is <b class="c-${name}">${BEST[name]} = ${size(best[name])}</b>`;
   const ratio = h / best[name];
-  const at = `<b class="c-${name}">at ${BEST[name]} = ${num(best[name])}</b>`;
   if (name === "central") return at;
-  return `${at} (${ratio > 1.5 ? "here, truncation prevails" : ratio < 1 / 1.5 ? "here, rounding prevails" : "about here"})`;
+  if (ratio > 1.5) return `${at} (truncation prevails: h is ${times(ratio)} times as large)`;
+  return ratio < 1 / 1.5 ? `${at} (rounding prevails: h is ${times(1 / ratio)} times smaller)` : `${at}, about this one`;
 }
 
 /** Some of the longest sentences: there must be room for them. */
