@@ -19,6 +19,8 @@ from test_explore_lab import in_view, run_cell  # noqa: E402
 FRAME = 1000 / 60
 DRAGS = {  # what is dragged, how far to both sides in pixels, in which notebook, below which code
     "saturation: input": ("Input x", 150, "saturation", "neuron = Saturation()"),
+    "gradcheck: step": ("Step h", 150, "gradcheck", "slope = GradCheck()"),
+    "gradcheck: point": ("Point x", 60, "gradcheck", "slope = GradCheck()"),
     "infogain: prediction": ("Prediction", 100, "infogain", "asked = Infogain()"),
     "infogain: entry of the matrix": ("Row cat, column dog", 40, "infogain", "asked = Infogain()"),
 }

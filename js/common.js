@@ -188,13 +188,16 @@ export const clamp = (value, [low, high]) => Math.min(high, Math.max(low, value)
 const minus = (text) => text.replace("-", "\u2212");
 const raised = (text) => [...text].map((c) => (c === "-" ? "\u207b" : "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"[c])).join("");
 
+/** A power of ten. */
+export const power = (exponent) => `10${raised(String(exponent))}`;
+
 /** A number for reading: two decimals, two digits where it is small, a power of ten where it is huge or tiny. */
 export function num(value, digits = 2) {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "undefined" : value > 0 ? "\u221e" : "\u2212\u221e";
   const size = Math.abs(value);
   if (size >= 99999.5 || (size > 0 && size < 9.5e-5)) {
     const [mantissa, exponent] = value.toExponential(1).split("e");
-    return `${minus(mantissa)}\u00b710${raised(String(Number(exponent)))}`;
+    return `${minus(mantissa)}\u00b7${power(Number(exponent))}`;
   }
   if (size >= 999.5) return minus(String(Math.round(value))).replace(/\B(?=(\d{3})+$)/g, "\u202f");
   const decimals = size >= 99.5 ? 0 : size === 0 || size >= 0.0995 ? digits : 1 - Math.floor(Math.log10(size * 1.005));
@@ -399,13 +402,24 @@ function named(parent, className, role, title) {
   return group;
 }
 
-/** Rows of buttons, of which each glides to the values of some parameters, and is pressed while they are set. */
+/**
+ * A row of buttons, {label, values}, of which each glides to the values of some parameters, and is pressed while they are
+ * set. Where `values` is a function it says what they are at the moment; null is nowhere to go.
+ */
+export function buttons(view, parent, title, items) {
+  const now = ({ values }) => (typeof values === "function" ? values() : values);
+  const go = (_, item) => now(item) && view.glide(now(item));
+  const each = named(parent, "nn-row", "group", title).selectAll("button").data(items).join("button");
+  each.attr("type", "button").text(({ label }) => label).on("click", go);
+  view.draws.push(() => {
+    each.attr("aria-pressed", (item) => String(Boolean(now(item)) && view.has(now(item))));
+    each.attr("aria-disabled", (item) => (now(item) ? null : "true"));
+  });
+}
+
+/** The rows of buttons that Python sends. */
 export function presets(view, parent) {
-  for (const { title, buttons } of view.get("_setup").presets) {
-    const each = named(parent, "nn-row", "group", title).selectAll("button").data(buttons).join("button");
-    each.attr("type", "button").text(({ label }) => label).on("click", (_, { values }) => view.glide(values));
-    view.draws.push(() => each.attr("aria-pressed", ({ values }) => String(view.has(values))));
-  }
+  for (const row of view.get("_setup").presets) buttons(view, parent, row.title, row.buttons);
 }
 
 /** One choice of several, as radio buttons; `act(item)` if it does more than set its parameter. */

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import similarity
+from ._step_errors import EXAMPLES
 from ._validation import expected, missing_extra
 from .activations import scaled_tanh
 
@@ -23,7 +24,7 @@ except ImportError as error:
     raise missing_extra(error, "nnnotes.widgets") from error
 
 # %% auto #0
-__all__ = ['Infogain', 'Saturation']
+__all__ = ['Infogain', 'Saturation', 'GradCheck']
 
 # %% ../nbs/81_widgets.ipynb #f1a20b03
 def __dir__() -> list[str]:
@@ -308,3 +309,74 @@ class Saturation(_Exploration):
         rule = {"rate": self.rate, "close": 0.1, "limit": 10_000}
         here, rest = (_count_steps(x, self.target, self.a, self.b, **rule) for x in (self.x, 0.0))
         return {"here": here, "rest": rest, **rule}
+
+# %% ../nbs/81_widgets.ipynb #6c4e0a02
+def _gradcheck_presets() -> list[dict[str, Any]]:
+    """Buttons for situations."""
+    names = ("function", "x", "dtype", "exponent")
+    situations = {
+        "a plain curve": ("cube", 0.7, "float64", -8),
+        "x + h = x": ("cube", 0.7, "float32", -8),
+        "on a pedestal": ("offset", 0.7, "float64", -8),
+        "… in float32": ("offset", 0.7, "float32", -3),
+        "saturated": ("tanh", 4, "float64", -5),
+        "near a pole": ("bell", 0.1, "float64", 0),
+        "beside a kink": ("abs", -0.01, "float64", -1),
+        "on it": ("abs", 0, "float64", -1),
+    }
+    return _list_presets(
+        Situations={
+            label: dict(zip(names, values, strict=True)) for label, values in situations.items()
+        }
+    )
+
+# %% ../nbs/81_widgets.ipynb #6c4e0a04
+class GradCheck(_Exploration):
+    """The error of a numerical derivative over its step, by forward and central difference and by complex step.
+
+    Parameters
+    ----------
+    **traits : any of the attributes
+        What differs from its default.
+
+    Attributes
+    ----------
+    exponent : float
+        The power of ten of the step, from -16 to 0: the step is ``h = 10**exponent``.
+    x : float
+        The point, from -4 to 4.
+    function : str
+        ``"cube"`` for x³, ``"offset"`` for x³ + 10⁸, ``"exp"``, ``"tanh"``, ``"bell"`` for 1 / (1 + x²), or ``"abs"``.
+    dtype : str
+        The floats that it is computed in: ``"float32"`` or ``"float64"``.
+
+    Raises
+    ------
+    traitlets.TraitError
+        If a value lies outside of its bounds, or is none of the names.
+    TypeError
+        If the widget has no parameter of that name.
+
+    Examples
+    --------
+    >>> from nnnotes.widgets import GradCheck
+    >>> slope = GradCheck(function="tanh", x=1)
+    >>> slope.exponent = -5
+    >>> slope.function, slope.x, slope.exponent
+    ('tanh', 1.0, -5.0)
+    """
+
+    _code = traitlets.Unicode(_read_static("gradcheck.js")).tag(sync=True)
+    exponent = _Number(-8.0, -16, 0, "power of ten of the step")
+    x = _Number(0.7, -4, 4, "the point")
+    function = traitlets.Enum(list(EXAMPLES), "cube", help="the function").tag(sync=True)
+    dtype = traitlets.Enum(["float32", "float64"], "float64", help="the floats").tag(sync=True)
+
+    def _extra_setup(self) -> dict[str, Any]:
+        floats = {name: np.finfo(name) for name in ("float32", "float64")}
+        return {
+            "steps": {"exponent": 0.1, "x": 0.01},
+            "functions": [[name, one.formula, one.kink] for name, one in EXAMPLES.items()],
+            "floats": [[name, float(one.eps), one.nmant + 1, one.precision] for name, one in floats.items()],
+            "presets": _gradcheck_presets(),
+        }

@@ -8,6 +8,7 @@ from conftest import SHOTS, show, stop_clock
 
 from nnnotes.similarity import class_weight_matrix, similarity_from_distance
 
+KINDS = ("GradCheck", "Infogain", "Saturation")
 DISTANCES = [[0, 1, 4], [1, 0, 4], [4, 4, 0]]
 RECORD = """(handle) => { // where it is drawn, and what it says, in every frame from now on
   const seen = (window.seen = { places: [], told: [] });
@@ -162,7 +163,7 @@ def test_python_moves_what_no_hand_holds(open_page):
     assert values == ["2", "-1"]
 
 
-@pytest.mark.parametrize("kind, name", [("Saturation", "Input x"), ("Infogain", "Row cat, column dog")])
+@pytest.mark.parametrize("kind, name", [("GradCheck", "Step h"), ("Saturation", "Input x"), ("Infogain", "Row cat, column dog")])
 def test_a_gesture_that_is_cancelled_is_undone(open_page, kind, name):
     page = open_page()
     handle = show(page, kind, {}).get_by_role("slider", name=name)
@@ -246,7 +247,7 @@ def test_every_arrow_key_tells_the_prediction_s_new_value(open_page):
 
 def test_every_control_belongs_to_a_named_group(open_page):
     page = open_page()
-    for kind in ("Infogain", "Saturation"):
+    for kind in KINDS:
         root = show(page, kind, {})
         for control in root.locator("button, input").all():
             group = control.locator("xpath=ancestor::*[@role][1]")
@@ -260,6 +261,10 @@ def test_every_control_belongs_to_a_named_group(open_page):
 
 def states(kind):
     """States all over the bounds, those of the presets among them."""
+    if kind == "GradCheck":
+        functions, points = ("cube", "offset", "exp", "tanh", "bell", "abs"), (-4, -0.01, 0, 1e-9, 0.7, 4)
+        parts = itertools.product(functions, points, ("float32", "float64"), (-16, -7.77, -3, 0))
+        return [{"function": f, "x": x, "dtype": dtype, "exponent": e} for f, x, dtype, e in parts]
     if kind == "Saturation":
         inputs, curves = (-32, -9.5, -4, -1, 0, 2, 9.5, 32), ((1, 1), (1.7159, 2 / 3), (0.5, 0.2), (1.2345, 1.2))
         parts = itertools.product(inputs, (-1.7159, -0.9, 1, 0.123), ("none", "slope", "factor"), curves)
@@ -272,7 +277,7 @@ def states(kind):
 
 
 @pytest.mark.parametrize("width", [1280, 390, 294])
-@pytest.mark.parametrize("kind", ["Infogain", "Saturation"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_nothing_moves_away_from_the_next_click(open_page, kind, width):
     page = open_page(width)
     root = show(page, kind, {})
@@ -306,7 +311,7 @@ def test_an_answer_to_an_older_question_stays_grey(open_page):
     assert root.locator(".nn-counted .nn-stale").count() == 0
 
 
-@pytest.mark.parametrize("kind", ["Infogain", "Saturation"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_names_of_elements_are_unique_on_the_page(open_page, kind):
     page = open_page()
     show(page, kind, {}, views=2)
@@ -315,7 +320,7 @@ def test_names_of_elements_are_unique_on_the_page(open_page, kind):
     used = page.locator("main [clip-path]").evaluate_all("all => all.map((one) => one.getAttribute('clip-path'))")
     radios = page.locator("main [type=radio]").evaluate_all("all => all.map((one) => one.name)")
     assert len(ids) >= 4 and len(set(ids)) == len(ids) and sorted(used) == sorted(ids)
-    assert len(set(radios)) == 4
+    assert len(set(radios)) == 4 * (2 if kind == "GradCheck" else 1)  # groups in each view
 
 
 def test_each_curve_stays_in_its_plot(open_page):
@@ -405,7 +410,7 @@ def test_a_hand_in_one_view_stops_what_glides_in_the_other(open_page):
     assert places(50) == places(1000)
 
 
-@pytest.mark.parametrize("kind", ["Infogain", "Saturation"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_closed_exploration_is_released(open_page, kind):
     from nnnotes import widgets
 
@@ -429,7 +434,7 @@ def test_a_closed_exploration_is_released(open_page, kind):
 def test_what_is_chosen_focused_and_filled_is_seen_in_forced_colours(open_page):
     SHOTS.mkdir(parents=True, exist_ok=True)
     page = open_page(forced_colors="active")
-    for kind in ("Infogain", "Saturation"):
+    for kind in KINDS:
         root = show(page, kind, {})
         pause(page, 100)
         page.screenshot(path=SHOTS / f"{kind.lower()}_forced_colours.png", full_page=True)

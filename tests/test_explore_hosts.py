@@ -7,6 +7,7 @@ from test_explore_hands import drag, pause, value
 from test_explore_page import TEXTS, overlap
 
 STEPS = {  # a knob to drag, a handle, what keys make of it, a button and what it makes of it
+    "gradcheck": ("Step h", "Step h", {"Home": -16, "ArrowRight": -15.9, "Shift+ArrowUp": -14.9}, "near a pole", 0),
     "saturation": ("Input x", "Input x", {"Home": -32, "ArrowRight": -31.9, "Shift+ArrowUp": -30.9}, "at rest", 0),
     "infogain": ("Prediction", "Row cat, column dog", {"Home": 0, "Shift+ArrowUp": 1, "ArrowLeft": 0.9}, "identity", 0),
 }

@@ -5,6 +5,11 @@ from test_explore_hands import drag, pause, value
 from test_explore_page import faults
 
 BOX = "import ipywidgets, nnnotes.widgets; ipywidgets.HBox([neuron, nnnotes.widgets.Infogain()])"
+OPENING = {  # the code of the first exploration in each notebook
+    "gradcheck": "slope = GradCheck()",
+    "infogain": "asked = Infogain()",
+    "saturation": "neuron = Saturation()",
+}
 CELLS = f"{PANEL} .jp-Notebook .jp-Cell"
 
 
@@ -14,7 +19,7 @@ def notebook(lab, page, request):
     name = request.param
     run_all(page, lab, f"explore/{name}")
     yield page
-    in_view(page, f"= {name.capitalize()}()")
+    in_view(page, OPENING[name])
     SHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SHOTS / f"lab_{name}.png")
     assert page.trouble == []
@@ -55,7 +60,7 @@ def keys(page, handle, moves):
 @pytest.mark.parametrize("notebook", ["saturation"], indirect=True)
 def test_saturation(notebook):
     page = notebook
-    cell = in_view(page, "neuron = Saturation()")
+    cell = in_view(page, OPENING["saturation"])
     x, says = cell.get_by_role("slider", name="Input x"), cell.locator(".nn-says")
     assert value(x) == -4  # as the figure above it
     assert faults(page) == []
@@ -93,7 +98,7 @@ def test_saturation(notebook):
 @pytest.mark.parametrize("notebook", ["infogain"], indirect=True)
 def test_infogain(notebook):
     page = notebook
-    cell = in_view(page, "asked = Infogain()")
+    cell = in_view(page, OPENING["infogain"])
     cat, says = cell.get_by_role("slider", name="Probability of cat"), cell.locator(".nn-says")
     assert value(cat) == pytest.approx(1 / 3, abs=1e-6)  # as in the figure above it
     assert "best answer to cat is 80\u00a0% car and 20\u00a0% dog: the loss asks for a mistake" in says.inner_text()
@@ -103,7 +108,7 @@ def test_infogain(notebook):
     drag(page, cell, "Prediction", 60)
     assert value(cat) == pytest.approx(1 / 3, abs=0.01)
     assert float(run_cell(page, "print(asked.prediction[2])").inner_text()) > 0.4
-    cell = in_view(page, "asked = Infogain()")
+    cell = in_view(page, OPENING["infogain"])
     cell.get_by_label("similarities in").check()
     says.filter(has_text="best answer to cat is 72\u00a0% cat").wait_for()
     assert run_cell(page, "print(asked.reading, asked.matrix[0][0])").inner_text().strip() == "similarity 1.0"
@@ -116,3 +121,32 @@ def test_infogain(notebook):
     above = in_view(page, "second = Infogain(")
     above.locator(".nn-says", has_text="The next step raises cat").wait_for()
     assert run_cell(page, "print(second.label, round(second.rate, 9))").inner_text().strip() == "cat 1.01"
+
+
+@pytest.mark.parametrize("notebook", ["gradcheck"], indirect=True)
+def test_gradcheck(notebook):
+    page = notebook
+    cell = in_view(page, OPENING["gradcheck"])
+    step, says = cell.get_by_role("slider", name="Step h"), cell.locator(".nn-says")
+    assert value(step) == -8
+    assert faults(page) == []
+    keys(page, step, {"ArrowRight": -7.9, "Shift+ArrowLeft": -8.9, "Home": -16, "End": 0})
+    page.keyboard.press("Home")
+    said = says.inner_text()
+    drag(page, cell, "Step h", 200)
+    assert -14 < value(step) < -8 and says.inner_text() != said
+    assert float(run_cell(page, "print(slope.exponent)").inner_text()) == pytest.approx(value(step), rel=1e-5)
+    cell = in_view(page, OPENING["gradcheck"])
+    cell.get_by_label("|x|").check()
+    cell.get_by_role("slider", name="Point x").focus()
+    says.filter(has_text="The complex step is refused").wait_for()
+    assert run_cell(page, "print(slope.function, slope.x)").inner_text().strip() == "abs 0.7"
+
+    run_cell(page, "second.function, second.exponent = 'offset', -2")
+    below = in_view(page, "VBox([slider, second])")
+    below.locator(".widget-readout", has_text="\u22122.00").wait_for()
+    below.locator(".noUi-handle").focus()
+    page.keyboard.press("ArrowRight")
+    above = in_view(page, "second = GradCheck(")
+    above.locator(".nn-says", has_text="With h = 0.013").wait_for()
+    assert run_cell(page, "print(round(second.exponent, 9))").inner_text().strip() == "-1.9"

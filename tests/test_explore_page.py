@@ -44,6 +44,16 @@ FOCUS_SEEN = """(handle) => {
 }"""
 SIMILAR = similarity_from_distance([[0, 1, 4], [1, 0, 4], [4, 4, 0]]).tolist()
 STATES = {
+    "GradCheck": {
+        "opening": ({}, "Step h"),
+        "rounded away": ({"dtype": "float32"}, "Step h"),
+        "pedestal": ({"function": "offset", "x": -1.23, "exponent": -5.55}, "Step h"),
+        "saturated": ({"function": "tanh", "x": -4, "exponent": -5}, "Point x"),
+        "pole": ({"function": "bell", "x": 0, "exponent": 0}, "Step h"),
+        "flat": ({"x": 0, "exponent": -13.7}, "Step h"),
+        "beside": ({"function": "abs", "x": -0.01, "exponent": -1}, "Step h"),
+        "kink": ({"function": "abs", "x": 0, "exponent": 0}, "Point x"),
+    },
     "Infogain": {
         "opening": ({}, "Prediction"),
         "similarities": ({"reading": "similarity", "matrix": SIMILAR, "prediction": [0.1, 0.2, 0.7]}, "Prediction"),

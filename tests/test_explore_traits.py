@@ -7,7 +7,7 @@ import pytest
 from traitlets import TraitError
 
 from nnnotes.losses import softmax
-from nnnotes.widgets import Infogain, Saturation
+from nnnotes.widgets import GradCheck, Infogain, Saturation
 
 DISTANCES = ((0, 1, 4), (1, 0, 4), (4, 4, 0))
 
@@ -82,7 +82,7 @@ def test_a_change_in_place_is_impossible_and_no_widget_changes_another():
     assert Infogain()._setup["presets"][0]["buttons"][0]["values"]["matrix"][0][0] == 1
 
 
-@pytest.mark.parametrize("kind", [Infogain, Saturation])
+@pytest.mark.parametrize("kind", [GradCheck, Infogain, Saturation])
 def test_a_saved_state_keeps_the_order_of_presets(kind):
     state = kind().get_state()["_setup"]
     again = json.loads(json.dumps(state, sort_keys=True))
@@ -100,4 +100,4 @@ def test_values_from_the_browser_come_back_as_python_keeps_them():
 def test_tab_shows_only_what_is_public():
     from nnnotes import widgets
 
-    assert sorted(dir(widgets)) == ["Infogain", "Saturation"]
+    assert sorted(dir(widgets)) == ["GradCheck", "Infogain", "Saturation"]

@@ -89,6 +89,15 @@ def _names(symbols: Iterable[sp.Symbol | str], known: Sequence[str] = ()) -> lis
             raise expected("names", "a different name for each value", f"{name!r} twice")
     return names
 
+# %% ../../nbs/engine/javascript.ipynb #3a6b0c12
+def _print_rounded(step: sp.Expr) -> str:
+    """A step of at most one operation as JavaScript, rounded by `r`."""
+    powers = all(power.exp in (-1, 2) for power in step.atoms(sp.Pow))
+    if not powers or min(step.count_ops(), (-step).count_ops()) > 1:
+        raise ValueError(f"cannot print {step}: a step that is rounded is one operation")
+    text = _Printer().doprint(step)
+    return text if step.is_Symbol else f"r({text})"
+
 # %% ../../nbs/engine/javascript.ipynb #28942b16
 def function(
     name: str,
@@ -96,6 +105,7 @@ def function(
     result: sp.Expr | Sequence[sp.Expr],
     note: str,
     where: Sequence[tuple[sp.Symbol, sp.Expr]] = (),
+    rounded: bool = False,
 ) -> JavaScript:
     """Print a JavaScript function.
 
@@ -111,6 +121,8 @@ def function(
         One line that stands above it.
     where : sequence of (Symbol, Expr)
         Intermediates, in the order in which they are computed; later ones may use earlier ones.
+    rounded : bool
+        Whether every step is rounded by a last argument ``r``: ``Math.fround`` gives the numbers of float32.
 
     Returns
     -------
@@ -121,7 +133,7 @@ def function(
     ------
     ValueError
         If the text would not compute what NumPy computes: an unknown function, a number that floats do not hold,
-        a free symbol, a name that is taken or reserved.
+        a free symbol, a name that is taken or reserved, two operations in a step that is rounded.
 
     Examples
     --------
@@ -135,9 +147,10 @@ def function(
       return 1/(e + 1);
     }
     """
-    known = _names(arguments, _names([name]))
+    known = _names([*arguments, *["r"] * rounded], _names([name]))
+    head = f"/** {note} */\nexport function {name}({', '.join(known)}) {{"
     steps: list[str] = []
-    print_ = _Printer().doprint
+    print_ = _print_rounded if rounded else _Printer().doprint
     for symbol, value in where:
         _check(name, value, known)
         known += _names([symbol], [name, *known])
@@ -146,10 +159,9 @@ def function(
     for value in results:
         _check(name, value, known)
     fresh = (symbol for symbol in sp.numbered_symbols("t") if symbol.name not in known)
-    shared, results = sp.cse(results, symbols=fresh)
+    shared, results = ((), results) if rounded else sp.cse(results, symbols=fresh)
     steps += [f"  const {symbol} = {print_(value)};" for symbol, value in shared]
     answer = print_(results[0]) if isinstance(result, sp.Expr) else f"[{', '.join(map(print_, results))}]"
-    head = f"/** {note} */\nexport function {name}({', '.join(map(str, arguments))}) {{"
     return JavaScript("\n".join([head, *steps, f"  return {answer};", "}\n"]))
 
 # %% ../../nbs/engine/javascript.ipynb #fc385e55

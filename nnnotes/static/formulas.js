@@ -91,3 +91,191 @@ export function saturates_from(a, b, bits) {
 export function times_slower(b, x) {
   return Math.pow(Math.cosh(b*x), 2);
 }
+
+// Printed by SymPy in nbs/appendix/step_errors.ipynb. Do not edit: change the derivation there.
+
+/** x³ */
+export function value_cube(x, r) {
+  const s = r(x*x);
+  return r(s*x);
+}
+
+/** x³ + 10⁸ */
+export function value_offset(x, r) {
+  const s = r(x*x);
+  const t = r(s*x);
+  return r(t + 100000000);
+}
+
+/** exp x */
+export function value_exp(x, r) {
+  return r(Math.exp(x));
+}
+
+/** tanh x */
+export function value_tanh(x, r) {
+  return r(Math.tanh(x));
+}
+
+/** 1/(1 + x²) */
+export function value_bell(x, r) {
+  const s = r(x*x);
+  const t = r(s + 1);
+  return r(1/t);
+}
+
+/** |x| */
+export function value_abs(x, r) {
+  return r(Math.abs(x));
+}
+
+/** Im f(x + ih) */
+export function imaginary_cube(x, h, r) {
+  const s = r(x*x);
+  const t = r(3*s);
+  const q = r(h*h);
+  const d = r(-q + t);
+  return r(d*h);
+}
+
+/** Im f(x + ih) */
+export function imaginary_exp(x, h, r) {
+  const e = r(Math.exp(x));
+  const s = r(Math.sin(h));
+  return r(e*s);
+}
+
+/** Im f(x + ih) */
+export function imaginary_tanh(x, h, r) {
+  const u = r(2*h);
+  const v = r(2*x);
+  const s = r(Math.sin(u));
+  const e = r(Math.cosh(v));
+  const q = r(Math.cos(u));
+  const d = r(e + q);
+  return r(s/d);
+}
+
+/** Im f(x + ih) */
+export function imaginary_bell(x, h, r) {
+  const s = r(x*x);
+  const t = r(s + 1);
+  const q = r(h*h);
+  const d = r(-q + t);
+  const u = r(h*x);
+  const n = r(2*u);
+  const e = r(d*d);
+  const v = r(u*u);
+  const w = r(4*v);
+  const total = r(e + w);
+  return r(-n/total);
+}
+
+/** Im f(x + ih) */
+export function imaginary_offset(x, h, r) {
+  const s = r(x*x);
+  const t = r(3*s);
+  const q = r(h*h);
+  const d = r(-q + t);
+  return r(d*h);
+}
+
+/** its first three derivatives */
+export function derivatives_cube(x) {
+  return [3*x*x, 6*x, 6];
+}
+
+/** its first three derivatives */
+export function derivatives_exp(x) {
+  const e = Math.exp(x);
+  return [e, e, e];
+}
+
+/** its first three derivatives */
+export function derivatives_tanh(x) {
+  const t = Math.tanh(x);
+  const s = Math.pow(Math.cosh(x), -2);
+  const t0 = 2*s;
+  return [s, -t*t0, t0*(3*t*t - 1)];
+}
+
+/** its first three derivatives */
+export function derivatives_bell(x) {
+  const s = x*x;
+  const t = 1/(s + 1);
+  return [-2*t*t*x, Math.pow(t, 3)*(6*s - 2), 24*Math.pow(t, 4)*x*(1 - s)];
+}
+
+/** its first three derivatives */
+export function derivatives_abs(x) {
+  return [Math.sign(x), 0, 0];
+}
+
+/** its first three derivatives */
+export function derivatives_offset(x) {
+  return [3*x*x, 6*x, 6];
+}
+
+/** x + h */
+export function shifted(x, h, r) {
+  return r(h + x);
+}
+
+/** from two points, the slope of their secant */
+export function secant(left, right, below, above, r) {
+  const d = r(above - below);
+  const e = r(-left + right);
+  return r(d/e);
+}
+
+/** n / h */
+export function quotient(n, h, r) {
+  return r(n/h);
+}
+
+/** truncation and rounding */
+export function forward_error(h, f0, f2, eps) {
+  return 2*eps*Math.abs(f0)/h + (1/2)*h*Math.abs(f2);
+}
+
+/** truncation and rounding */
+export function central_error(h, f0, f3, eps) {
+  return eps*Math.abs(f0)/h + (1/6)*h*h*Math.abs(f3);
+}
+
+/** truncation and rounding */
+export function complex_error(h, f1, f3, eps) {
+  return eps*Math.abs(f1) + (1/6)*h*h*Math.abs(f3);
+}
+
+/** where forward_error is least */
+export function forward_step(f0, f2, eps) {
+  const ratio = eps*Math.abs(f0)/Math.abs(f2);
+  return 2*Math.sqrt(ratio);
+}
+
+/** where central_error is least */
+export function central_step(f0, f3, eps) {
+  const ratio = 3*eps*Math.abs(f0)/Math.abs(f3);
+  return Math.cbrt(ratio);
+}
+
+/** up to this h floats round x + h to x */
+export function stuck_below(x, bits) {
+  return ((x > 0) ? ( Math.pow(2, -bits + Math.floor(Math.log2(x))) ) : ((x < 0) ? ( Math.pow(2, -bits + Math.ceil(Math.log2(-x)) - 1) ) : ( 0 )));
+}
+
+/** how far an estimate is off */
+export function error(found, slope) {
+  return Math.abs(found - slope);
+}
+
+/** how many of its digits are right */
+export function right_digits(found, slope) {
+  return Math.floor(Math.log(Math.abs(slope)/Math.abs(found - slope))/Math.log(10));
+}
+
+/** h */
+export function step_length(exponent) {
+  return Math.pow(10, exponent);
+}
