@@ -5,12 +5,12 @@
 # %% ../nbs/appendix/arguments.ipynb #a4beaa66
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ._validation import as_array, as_numbers, check_finite, expected
+from ._validation import as_array, as_integer, as_numbers, check_finite, expected
 
 # %% auto #0
 __all__ = ['to_numpy', 'like', 'parts_of', 'rebuilt', 'Argument']
@@ -20,7 +20,7 @@ def to_numpy(value: Any) -> np.ndarray:
     """A copy of an array or tensor as NumPy's, in its own dtype."""
     if hasattr(value, "detach"):  # PyTorch's, which may carry a gradient or live on a GPU
         value = value.detach().cpu()
-    return np.array(value)
+    return np.array(np.asarray(value))
 
 # %% ../nbs/appendix/arguments.ipynb #f981de90
 def like(original: Any, numbers: np.ndarray) -> Any:
@@ -57,7 +57,7 @@ def rebuilt(x: Any, parts: Iterator[Any]) -> Any:
 class Argument:
     """The point x at which a function is checked, as a vector."""
 
-    def __init__(self, x: Any, names: list[str] | None = None) -> None:
+    def __init__(self, x: Any, names: Sequence[str] | Callable[[], Sequence[str]] | None = None) -> None:
         self.x = x
         self.names, self.parts = map(list, zip(*parts_of(x), strict=True)) if [*parts_of(x)] else ([], [])
         arrays = [check_finite(name, as_numbers(name, to_numpy(part))) for name, part in zip(self.names, self.parts, strict=True)]
@@ -66,9 +66,9 @@ class Argument:
         self.vector = np.concatenate([array.ravel().astype(np.float64) for array in arrays]) if arrays else np.empty(0)
         if not self.vector.size:
             raise expected("x", "at least one number", "none")
-        if names is not None and len(names) != len(self.vector):
+        if names is not None and not callable(names) and len(names) != len(self.vector):
             raise expected("names", f"{len(self.vector)} names, one for each number of x", len(names))
-        self.given = names
+        self.given = names  # or a function that makes them, since most are never asked for
         each = [np.full(array.size, np.finfo(array.dtype).eps) for array in arrays]
         self.eps = np.concatenate(each)  # the spacing of the floats at 1, for each number
 
@@ -108,12 +108,24 @@ class Argument:
             vectors.append(array.ravel().astype(np.float64))
         return np.concatenate(vectors)
 
+    def choose(self, samples: int | None, rng: np.random.Generator) -> np.ndarray:
+        """Which numbers to try: so many of each part, or all if there are few and nothing is said."""
+        if samples is None:
+            samples = len(self.vector) if len(self.vector) <= 1000 else 20
+        elif as_integer("samples", samples) < 1:
+            raise expected("samples", "a positive integer", samples)
+        cuts = zip(self.ends[:-1], self.ends[1:], strict=True)
+        drawn = [a + np.sort(rng.choice(b - a, min(samples, b - a), replace=False)) for a, b in cuts]
+        return np.concatenate(drawn)
+
     def part_at(self, n: int) -> int:
         """Which part the number n of the vector belongs to."""
         return int(np.searchsorted(self.ends, n, side="right")) - 1
 
     def name(self, n: int) -> str:
         """What the number n of the vector is called, for example `W[3, 2]`."""
+        if callable(self.given):
+            self.given = self.given()
         if self.given is not None:
             return self.given[n]
         part = self.part_at(n)

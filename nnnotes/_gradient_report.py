@@ -46,23 +46,22 @@ def shared_quotient(analytic: np.ndarray, numeric: np.ndarray) -> float | None:
 # %% ../nbs/appendix/gradient_report.ipynb #92cc1b49
 def advise(analytic: np.ndarray, numeric: np.ndarray, wrong: np.ndarray, groups: np.ndarray) -> list[str]:
     """What to look at next, given which numbers are wrong and which array each of them belongs to."""
-    if not wrong.any():
-        return []
     found, quotient = [], shared_quotient(analytic[wrong], numeric[wrong])
     known = {-1: "the sign", 2: "a factor of 2, as of a square without its half", 0.5: "a factor of a half"}
     known |= {0: "a 0, as from a loop of differences that changes the array itself and not a copy"}
     if quotient is not None:
-        near = [said for factor, said in known.items() if abs(quotient - factor) < 1e-3]
-        found.append(f"all wrong ones are {quotient:.6g} times what they should be" + "".join(f": {said}" for said in near))
-    for group in dict.fromkeys(groups[wrong]):
-        here = groups == group
-        ours, theirs = np.sort(analytic[here]), np.sort(numeric[here])
-        if len(ours) > 1 and np.allclose(ours, theirs, rtol=1e-4, atol=1e-12 * abs(theirs).max()):
-            found.append(f"{group} holds the right numbers in other places: an index, or a transposed matrix")
-    if quotient is None and 1 < wrong.sum() and not wrong.all():
-        whole = [group for group in dict.fromkeys(groups) if wrong[groups == group].all()]
-        if whole:
-            found.append(f"everything in {', '.join(whole)} is wrong: look at the factor that only they receive")
+        near = [f": {said}" for factor, said in known.items() if abs(quotient - factor) < 1e-3]
+        found.append(f"what is wrong is {quotient:.6g} times what it should be{''.join(near)}")
+    arrays = list(dict.fromkeys(groups[wrong]))
+    for name in arrays:
+        given, right = analytic[groups == name], numeric[groups == name]
+        if not np.isfinite(right).all() or np.allclose(given, right, rtol=1e-4):
+            continue
+        if np.allclose(np.sort(given), np.sort(right), rtol=1e-4, atol=1e-9 * abs(right).max()):
+            found.append(f"{name} holds the right numbers in other places: an index, or a transposed matrix")
+    if len(found) == 0 and not wrong.all():
+        whole = [name for name in arrays if wrong[groups == name].all()]
+        found += [f"all of {', '.join(whole)} is wrong: look at the factor that only they receive"] if whole else []
     return found
 
 # %% ../nbs/appendix/gradient_report.ipynb #944f0631
@@ -100,7 +99,8 @@ class GradientReport:
         Which of the functions writes to its input: "", "f", "grad" or "f and grad".
     detectable : float
         Of a large x only samples and random directions are tried. An error of the gradient of this size,
-        relative to its norm, passes them all with a probability below one in a million. 0 if all was tried.
+        relative to its norm, passes them all with a probability below one in a million. 0 if all was tried,
+        infinite where directions tell nothing.
     curve : tuple of three arrays
         For the worst coordinate: steps, gaps between difference and gradient, and rounding.
     rows : list of tuple
@@ -146,7 +146,9 @@ class GradientReport:
     def notes(self) -> list[str]:
         """Everything beside the numbers: who writes, what to look at, what could have been missed."""
         found = [f"{self.writes} writes to its input: work on a copy, x.copy()"] if self.writes else []
-        if self.detectable:
+        if self.detectable == math.inf:
+            found.append("random directions tell nothing here (kinks or noise): only the samples count")
+        elif self.detectable:
             found.append(f"an error of {self.detectable:.0e} of the gradient's norm is missed with probability < 1e-6")
         return [*found, *self.advice]
 

@@ -84,7 +84,8 @@ class Probe:
         finest = -math.log2(argument.eps.max()) - 4
         spacings = [1.37 * 2.0**-n for n in np.linspace(finest, 0.4 * finest, 8)]
         noise = measure_noise(along, spacings, 0.0)
-        single = all(math.isnan(value) or value == float(np.float32(value)) for value in seen) and len(set(seen)) > 4
+        with np.errstate(over="ignore"):
+            single = all(math.isnan(value) or value == float(np.float32(value)) for value in seen)
         self.eps = float(np.finfo(np.float32 if single else np.float64).eps)
         self.noise = max(noise, self.eps * abs(self.value))
         if not self.deterministic:
@@ -100,10 +101,14 @@ class Probe:
             return self.at(vector), float(vector[n] - start[n])
 
         least = 4 * self.argument.eps[n] * abs(start[n]) or scale * 2.0**-80
-        return Line(at, self.value, self.noise, self.eps, scale, least)
+        return Line(at, self.value, self.noise, self.eps, scale, least, not self.deterministic)
 
     def direction(self, v: np.ndarray) -> Line:
         """The line from x in the direction of a vector."""
         start = self.argument.vector
         least = 8 * float(self.argument.eps.max())
-        return Line(lambda t: (self.at(start + t * v), t), self.value, self.noise, self.eps, 1.0, least)
+
+        def at(t: float) -> tuple[float, float]:
+            return self.at(start + t * v), t
+
+        return Line(at, self.value, self.noise, self.eps, 1.0, least, not self.deterministic)

@@ -55,10 +55,10 @@ def extrapolations(
         w = ratio**power
         better = (w * slopes[1:] - slopes[:-1]) / (w - 1)
         share = (w * rounding[1:] + rounding[:-1]) / (w - 1)
-        gap = abs(better - slopes[1:])
         if column == 0:
-            yield from zip(slopes[1:], gap + rounding[1:], range(1, len(slopes)), strict=True)
-        yield from zip(better, gap + share, range(column + 1, column + len(slopes)), strict=True)
+            yield from zip(slopes[1:], abs(np.diff(slopes)) + rounding[1:], range(1, len(slopes)), strict=True)
+        gap = np.maximum(abs(better - slopes[1:])[1:], abs(np.diff(better)))
+        yield from zip(better[1:], gap + share[1:], range(column + 2, column + len(slopes)), strict=True)
         slopes, rounding = better, share
 
 # %% ../nbs/appendix/slopes.ipynb #0b00276b
@@ -108,6 +108,7 @@ class Line(NamedTuple):
     eps: float  # the spacing of the floats at 1 in which f computes
     scale: float  # a step that is no longer small
     least: float  # the smallest step that moves the argument
+    restless: bool = False  # whether its values differ from call to call: then large steps show nothing
 
 # %% ../nbs/appendix/slopes.ipynb #d1d712e2
 @dataclass
@@ -171,7 +172,7 @@ RATIO = 4.0
 def ladder(line: Line) -> Differences:
     """Differences at steps from large to small, each a quarter of the one before."""
     top = line.scale
-    for _ in range(12):
+    for _ in range(0 if line.restless else 12):
         change = np.fmax(*(abs(line.at(t)[0] - line.value) for t in (top, -top)))
         if not change <= 1e6 * line.noise:  # NaN, too: there is no way up
             break
