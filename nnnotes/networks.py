@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from nnnotes._validation import ComplexNumbers, FloatType
 
 # %% auto #0
-__all__ = ['forward', 'backward', 'MLP', 'lecun_normal', 'he_normal', 'glorot_normal', 'glorot_uniform', 'uniform', 'orthogonal']
+__all__ = ['forward', 'backward', 'MLP', 'lecun_normal', 'he_normal', 'glorot_normal', 'glorot_uniform', 'uniform', 'orthogonal',
+           'Replicas']
 
 # %% ../nbs/05_networks.ipynb #05ae0005
 def __dir__() -> list[str]:
@@ -528,3 +529,89 @@ def _as_initializer(value: str | Initializer) -> Initializer:
     if not callable(draw):
         raise expected("initializer", f"{', '.join(known)}, or a function of (rng, shape)", repr(value))
     return draw
+
+# %% ../nbs/05_networks.ipynb #05ae004b
+class Replicas(Trainable):
+    """R networks of one architecture, which differ in their parameters; the last axis of all arrays is theirs.
+
+    Each is exactly as good as alone: ``replicas[r]`` is an `MLP` with the same numbers.
+
+    Parameters
+    ----------
+    sizes, activations, dtype : sequence of int, Activation or sequence of them, type
+        As for `MLP`: all networks share them.
+    rng : sequence of int or Generator, or one of them with `count`
+        A seed for each network, which then starts as ``MLP(..., rng=seed)`` does. One seed with
+        ``count=R`` spawns R generators: ``numpy.random.default_rng(seed).spawn(R)``.
+    count : int, optional
+        How many networks, where `rng` is a single seed or generator.
+    initializer : str, callable, or sequence of R of them
+        As for `MLP`; a sequence has one for each network.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+        As given.
+    activations : tuple
+        One for each layer.
+    weights : list of ndarray, shapes (D, K, R)
+        Views of `parameters`, which has the shape (P, R).
+    biases : list of ndarray, shapes (K, R)
+        Views of `parameters`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as described; the message names it.
+
+    See Also
+    --------
+    MLP : One network.
+
+    Notes
+    -----
+    The gradient is proved to be that of each network alone, at (N, sizes, R) = (2, 3-4-2, 5).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from functools import partial
+    >>> from nnnotes.losses import squared_error_value_and_grad
+    >>> from nnnotes.networks import Replicas
+    >>> replicas = Replicas([2, 3, 1], rng=range(50))
+    >>> replicas
+    Replicas 2-3-1 (tanh, identity), 13 x 50 parameters, float64
+    >>> X, targets = np.eye(2), np.ones((2, 1, 50))
+    >>> loss = partial(squared_error_value_and_grad, axis=1, normalization="batch_size")
+    >>> total, gradient = replicas.value_and_grad(X, targets, loss)
+    >>> gradient.shape
+    (13, 50)
+    >>> alone = replicas[7].value_and_grad(X, targets[:, :, 7], squared_error_value_and_grad)[1]
+    >>> np.allclose(gradient[:, 7], alone, rtol=1e-12)
+    True
+    """
+
+    _forward, _backward = staticmethod(forward_replicas), staticmethod(backward_replicas)
+
+    def __init__(
+        self,
+        sizes: Iterable[int],
+        activations: Activations | None = None,
+        *,
+        rng: int | np.random.Generator | Iterable[int | np.random.Generator],
+        count: int | None = None,
+        initializer: str | Initializer | Sequence[str | Initializer] = "glorot_uniform",
+        dtype: FloatType = np.float64,
+    ) -> None:
+        layers, generators = as_sizes(sizes), as_generators(rng, count)
+        pairs = zip(generators, as_initializers(initializer, len(generators)), strict=True)
+        drawn = [draw_parameters(one, layers, _as_initializer(initial), dtype) for one, initial in pairs]
+        self._bind(layers, as_activations(activations, len(layers) - 1, tanh, identity), np.stack(drawn, -1))
+
+    def __len__(self) -> int:
+        return self.parameters.shape[1]
+
+    def __getitem__(self, index: int) -> MLP:
+        if not -len(self) <= as_integer("index", index) < len(self):
+            raise IndexError(f"index: expected an integer from 0 to {len(self) - 1}, got {index}")
+        return MLP._new(self.sizes, self.activations, self.parameters[:, index].copy())
