@@ -18,6 +18,7 @@ from nnnotes._network_type import (
     draw_parameters,
     join,
     read_network,
+    show_activation,
     write_network,
 )
 from ._replicas import as_generators, as_initializers, backward_replicas, forward_replicas
@@ -181,7 +182,11 @@ class _Saved(Trainable):
         ...     MLP.load(path)
         MLP 4-20-7 (tanh, identity), 247 parameters, float64
         """
-        names = [repr(f) if _activation_named(repr(f)) == f else f"other: {f!r}" for f in self.activations]
+        shown = map(show_activation, self.activations)
+        names = [
+            name if _activation_named(name) == f else f"{name} (another)"
+            for name, f in zip(shown, self.activations, strict=True)
+        ]
         write_network(path, self, names)
 
     @classmethod
