@@ -14,6 +14,7 @@ import numpy as np
 
 from ._fast_losses import LOG_TINY
 from nnnotes._validation import (
+    Interval,
     as_axis,
     as_integer,
     as_labels,
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
     from nnnotes._validation import Labels, Numbers
 
 # %% auto #0
-__all__ = ['Normalization', 'MATRIX_RULES', 'check_classes', 'as_rows', 'from_rows', 'row_blocks', 'zero_ignored', 'check_logits',
-           'subtract_max', 'sum_unmasked', 'mask_unlikely', 'count_samples', 'check_matrix', 'Batch', 'as_batch',
-           'check_losses', 'as_results', 'warn_of_distances', 'subtract_targets']
+__all__ = ['Normalization', 'MATRIX_RULES', 'UNIT', 'check_classes', 'as_rows', 'from_rows', 'row_blocks', 'zero_ignored',
+           'check_logits', 'subtract_max', 'sum_unmasked', 'mask_unlikely', 'count_samples', 'check_matrix', 'Batch',
+           'as_batch', 'check_losses', 'as_results', 'warn_of_distances', 'as_targets', 'subtract_targets', 'as_binary',
+           'finite_losses']
 
 # %% ../nbs/appendix/batches.ipynb #4058dad8
 def check_classes(name: str, value: Numbers, axis: int) -> tuple[np.ndarray, int]:
@@ -225,19 +227,26 @@ def warn_of_distances(batch: Batch, category: type[Warning], stacklevel: int) ->
             stacklevel=stacklevel + 1,
         )
 
+# %% ../nbs/appendix/batches.ipynb #b1ce0001
+def as_targets(
+    name: str, outputs: Numbers, targets: Numbers, axis: int, normalization: str
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Outputs and targets of one shape, as they came, and what to divide the sum of the losses by."""
+    outputs, targets = as_numbers(name, outputs), as_numbers("targets", targets)
+    if outputs.ndim == 0:
+        raise expected(name, "at least one dimension", "a single number")
+    axis = as_axis("axis", axis, outputs.ndim)
+    if targets.shape != outputs.shape:
+        raise expected("targets", f"the shape of the {name}, {outputs.shape}", f"shape {targets.shape}")
+    samples = np.broadcast_to(0, outputs.shape[:axis] + outputs.shape[axis + 1 :])
+    return outputs, targets, count_samples(normalization, samples, None, axis)
+
 # %% ../nbs/appendix/batches.ipynb #6662a99c
 def subtract_targets(
     outputs: Numbers, targets: Numbers, axis: int, normalization: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Outputs less targets, and that divided by what the sum of the losses is divided by."""
-    outputs, given = as_numbers("outputs", outputs), as_numbers("targets", targets)
-    if outputs.ndim == 0:
-        raise expected("outputs", "at least one dimension", "a single number")
-    axis = as_axis("axis", axis, outputs.ndim)
-    if given.shape != outputs.shape:
-        raise expected("targets", f"the shape of the outputs, {outputs.shape}", f"shape {given.shape}")
-    samples = np.broadcast_to(0, outputs.shape[:axis] + outputs.shape[axis + 1 :])
-    n = count_samples(normalization, samples, None, axis)
+    outputs, given, n = as_targets("outputs", outputs, targets, axis, normalization)
     outputs, targets = match_dtypes(outputs, given)
     difference = outputs - targets
     grad = difference / n
@@ -248,3 +257,34 @@ def subtract_targets(
             raise expected("targets", wanted, show_first(given, ~np.isfinite(targets)))
         grad = np.where(np.isfinite(difference), grad, outputs / n - targets / n)
     return difference, grad
+
+# %% ../nbs/appendix/batches.ipynb #b1ce0005
+UNIT = Interval(0, 1, (True, True))
+
+
+def as_binary(
+    logits: Numbers, targets: Numbers, axis: int, normalization: str
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Logits, targets from 0 to 1 in their dtype, and what to divide the sum of the losses by."""
+    logits, given, n = as_targets("logits", logits, targets, axis, normalization)
+    wrong = np.logical_not(UNIT.contains(given))
+    if wrong.any():
+        way = ""
+        if (np.abs(given) <= 1).all():
+            way = ": for labels from -1 to 1 write (targets + 1) / 2"
+        if (np.abs(given - 0.5) <= 0.501).all():
+            way = ": if rounding made it, write np.clip(targets, 0, 1)"
+        raise expected("targets", "numbers from 0 to 1", show_first(given, wrong) + way)
+    return *match_dtypes(logits, given), n
+
+# %% ../nbs/appendix/batches.ipynb #b1ce0008
+def finite_losses(logits: np.ndarray, targets: np.ndarray, losses: np.ndarray) -> np.ndarray:
+    """Losses of single outputs, with 0 where an infinite logit meets its target; else an error where they are NaN."""
+    if np.isfinite(losses).all():
+        return losses
+    agreeing = np.isinf(logits) & (targets == (logits > 0))
+    wrong = ~(np.isfinite(logits) | agreeing)
+    if wrong.any():
+        wanted = "finite numbers, or inf where the target is 1 and -inf where it is 0"
+        raise expected("logits", wanted, show_first(logits, wrong))
+    return np.where(agreeing, 0, losses)

@@ -26,6 +26,12 @@ def squared_error(o, t):
     return sum((o - t) ** 2) / 2
 
 
+def binary_cross_entropy(z, t):
+    """As it is defined, from the probabilities."""
+    p = 1 / (1 + np.array([sp.exp(-entry) for entry in z]))
+    return -sum(goal * sp.log(q) + (1 - goal) * sp.log(1 - q) for q, goal in zip(p, t, strict=True))
+
+
 def losses(loss, Z, labels, H):
     """The loss of each sample."""
     return [loss(z, H[label]) for z, label in zip(Z, labels, strict=True)]

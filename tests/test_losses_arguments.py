@@ -6,6 +6,7 @@ from conftest import peer
 
 from nnnotes import losses, similarity
 from nnnotes.losses import (
+    binary_cross_entropy_value_and_grad,
     expected_distance,
     expected_distance_value_and_grad,
     infogain,
@@ -52,6 +53,8 @@ CALLS = {
     "expected_distance_value_and_grad": (EVEN, Y, D[:2]),
     "squared_error": (EVEN, -EVEN),
     "squared_error_value_and_grad": (EVEN, -EVEN),
+    "binary_cross_entropy": (Z, 8 * EVEN),
+    "binary_cross_entropy_value_and_grad": (Z, 8 * EVEN),
     "check_similarity": (EVEN,),
     "ignore_labels": (EVEN, Y[:3]),
     "similarity_from_distance": (SQUARE + SQUARE.T,),
@@ -86,11 +89,12 @@ def test_the_layout_of_no_argument_matters(name, way):
                 assert off <= 8 * np.finfo(np.float32).eps, (layout, place, off)
 
 
-@pytest.mark.parametrize("name", ["softmax", "log_softmax", "infogain_value_and_grad", "squared_error_value_and_grad"])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "infogain_value_and_grad", "squared_error_value_and_grad",
+                                  "binary_cross_entropy_value_and_grad"])  # fmt: skip
 def test_the_axis_of_the_classes_does_not_matter(name, way):
     function, (first, *others) = PUBLIC[name], CALLS[name]
     wanted = parts(function(first, *others))
-    turn = name.startswith("squared")
+    turn = name.startswith(("squared", "binary"))
     for layout in (np.ascontiguousarray, np.asfortranarray):
         rest = [layout(other.T) for other in others] if turn else others
         for got, true in zip(parts(function(layout(first.T), *rest, axis=0)), wanted, strict=True):
@@ -129,6 +133,7 @@ def test_no_argument_is_written_to(way):
         expected_distance_value_and_grad(logits, labels, H, ignore_label=2)
         infogain_from_probabilities_value_and_grad(p, labels, H, ignore_label=2)
         squared_error_value_and_grad(logits, p)
+        binary_cross_entropy_value_and_grad(logits, p)
         label_smoothing_matrix(3, 0.1, weight=H[0])
         check_similarity(H), infogain_floor(H), ignore_labels(H, labels)
 

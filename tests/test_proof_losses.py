@@ -6,6 +6,8 @@ import sympy as sp
 from formulas import THRESHOLDS
 
 from nnnotes.losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_value_and_grad,
     expected_distance,
     expected_distance_value_and_grad,
     infogain,
@@ -122,6 +124,24 @@ def test_squared_error(N, K, axis, normalization):
     value, options = sum(sum((o - t) ** 2)) / 2 / n, {"axis": axis, "normalization": normalization}
     prove(squared_error, value, o, t, **options)
     prove(squared_error_value_and_grad, (value, (o - t) / n), o, t, **options)
+
+
+SIGNS = [np.array([1, -1]), np.array([-1, 1])]  # of the logits, in turn: each of them is on both sides of 0
+
+
+@pytest.mark.parametrize(("N", "K"), [(2, 3), (5, 4)])
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("normalization", ["valid", "none"])
+@pytest.mark.parametrize("signs", SIGNS, ids=str)
+def test_binary_cross_entropy(N, K, axis, normalization, signs):
+    rng = np.random.default_rng(N)
+    Z, T = symbols("z", N, K), symbols("t", N, K, positive=True)
+    z, t = np.resize(signs, N * K).reshape(N, K) * rng.uniform(0.1, 4, (N, K)).round(2), rng.uniform(0.1, 0.9, (N, K))
+    n = {"valid": (K, N)[axis], "none": 1}[normalization]
+    options = {"axis": axis, "normalization": normalization, "point": {"z": z, "t": t.round(2)}, "thresholds": (1,)}
+    value, grad = formulas.batch(formulas.binary_cross_entropy, Z, range(N), T, n=n)
+    prove(binary_cross_entropy, value, Z, T, **options)
+    prove(binary_cross_entropy_value_and_grad, (value, grad), Z, T, **options)
 
 
 # What the chapter says of the formulas

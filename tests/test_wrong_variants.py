@@ -81,6 +81,13 @@ def squared_error(module):
     prove(module.squared_error_value_and_grad, wanted, outputs, targets)
 
 
+def binary_cross_entropy(module):
+    Z, T = symbols("z", 2, 3), symbols("t", 2, 3, positive=True)
+    point = {"z": [[1, -2, 3], [-1.5, 0.5, -2.5]], "t": [[0.25, 0.5, 0.75], [0.125, 0.375, 0.875]]}
+    wanted = formulas.batch(formulas.binary_cross_entropy, Z, range(2), T)
+    prove(module.binary_cross_entropy_value_and_grad, wanted, Z, T, point=point, thresholds=(1,))
+
+
 def floor(module):
     W = symbols("h", 2, 3, positive=True)
     wanted = [-sum(h * sp.log(h / sum(row)) for h in row) for row in W]
@@ -104,6 +111,7 @@ def from_distance(module):
 DIFFERENT = "is not the formula"
 EARLY = "if p.dtype == np.float32:\n        return from_rows(p / p.sum(1, keepdims=True), Z.shape, axis)\n    p /="
 BLOCK, ROWS, DISTANCE = "_infogain_block", "_infogain", "_expected_distance_block"
+BINARY = "_binary_cross_entropies"
 LOSSES = {
     "gradient added, not subtracted": (infogain, BLOCK, "grad -= h", "grad += h", DIFFERENT),
     "labels off by one": (infogain, ROWS, "labels[rows]]", "labels[rows] - 1]", DIFFERENT),
@@ -137,6 +145,13 @@ LOSSES = {
     "wrong in float32 only": (squared_error, "_batches.subtract_targets", "difference / n\n",
                               "difference / n * (1 + (difference.dtype.itemsize == 4) / 512)\n",
                               "in float32 is not what was proved"),
+    "missed on the other side": (binary_cross_entropy, BINARY, "1 - t, t)", "t, 1 - t)", DIFFERENT),
+    "sign of the slope": (binary_cross_entropy, BINARY, ", doubt - missed", ", missed - doubt", DIFFERENT),
+    "absolute value forgotten": (binary_cross_entropy, BINARY, "missed * np.abs(z)", "missed * z", DIFFERENT),
+    "p for the smaller one": (binary_cross_entropy, BINARY, "q / (1 + q)", "1 / (1 + q)", DIFFERENT),
+    "another limit": (binary_cross_entropy, BINARY, "z > 0,", "z > 0.75,", "compares with"),
+    "mean over the outputs as well": (binary_cross_entropy, "_batches.as_targets", "normalization, samples, None",
+                                      "normalization, outputs, None", DIFFERENT),
     "argument written to": (squared_error, "_batches.subtract_targets", "outputs - targets\n",
                             "np.subtract(outputs, targets, out=outputs)\n", "writes to its argument"),
 }  # fmt: skip

@@ -9,6 +9,8 @@ import nnnotes as nn
 from nnnotes.activations import Activation, Saturation, leaky_relu, relu, scaled_tanh, tanh
 from nnnotes.losses import (
     SimilarityWarning,
+    binary_cross_entropy,
+    binary_cross_entropy_value_and_grad,
     expected_distance_value_and_grad,
     infogain,
     infogain_value_and_grad,
@@ -67,6 +69,8 @@ with warnings.catch_warnings():
     nn.losses.infogain_losses([[0.0, 1, 2]], [1], D)
 expected_distance_value_and_grad([[0.0, 1, 2]], [1], D)
 squared_error_value_and_grad([1.0, 2], [1, 2])
+binary_cross_entropy_value_and_grad([[1.0, 2]], [[1, 0]], normalization="none")
+binary_cross_entropy(np.zeros((2, 3), np.float32), np.ones((2, 3)), axis=0)
 
 
 def unit(f: Activation, x: npt.NDArray) -> npt.NDArray:
