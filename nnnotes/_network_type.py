@@ -18,6 +18,7 @@ import numpy as np
 
 from nnnotes._validation import (
     FLOATS,
+    as_float_type,
     as_integer,
     as_numbers,
     check_finite,
@@ -32,13 +33,14 @@ from nnnotes._validation import (
 if TYPE_CHECKING:
     from typing import Self
 
-    from nnnotes._validation import ComplexNumbers
+    from nnnotes._validation import ComplexNumbers, FloatType
 
 # %% auto #0
-__all__ = ['Activations', 'Loss', 'ARRAYS', 'KIND', 'Differentiable', 'as_sizes', 'as_activations', 'Views', 'split', 'join',
-           'count_parameters', 'parameter_names', 'Parameters', 'check_vector', 'Network', 'as_layers',
-           'check_layer_shapes', 'in_dtype_of', 'as_inputs', 'check_parameters', 'run', 'check_sums', 'as_slopes',
-           'call_loss', 'finish', 'Trainable', 'replace_file', 'write_network', 'read_array', 'read_network']
+__all__ = ['Activations', 'Initializer', 'Loss', 'ARRAYS', 'KIND', 'Differentiable', 'as_sizes', 'as_activations',
+           'show_activation', 'Views', 'split', 'join', 'count_parameters', 'parameter_names', 'Parameters',
+           'check_vector', 'Network', 'draw_parameters', 'as_layers', 'check_layer_shapes', 'in_dtype_of', 'as_inputs',
+           'check_parameters', 'run', 'check_sums', 'as_slopes', 'call_loss', 'finish', 'Trainable', 'replace_file',
+           'write_network', 'read_array', 'read_network']
 
 # %% ../nbs/appendix/network_type.ipynb #5e7a0007
 class Differentiable(Protocol):
@@ -61,8 +63,9 @@ def as_sizes(value: Iterable[int]) -> tuple[int, ...]:
     return sizes
 
 # %% ../nbs/appendix/network_type.ipynb #5e7a000a
-def as_activations(value: Any, layers: int) -> tuple[Differentiable, ...]:
-    """`value` as one activation for each layer; a single one stands for all."""
+def as_activations(value: Any, layers: int, hidden: Any = None, last: Any = None) -> tuple[Differentiable, ...]:
+    """`value` as one activation for each layer; a single one stands for all, None for the default ones."""
+    value = [hidden] * (layers - 1) + [last] if value is None else value
     activations = tuple(value) if isinstance(value, (list, tuple)) else (value,) * layers
     if len(activations) != layers:
         raise expected("activations", f"one, or {layers}, one for each layer of weights", len(activations))
@@ -74,7 +77,12 @@ def as_activations(value: Any, layers: int) -> tuple[Differentiable, ...]:
             raise TypeError(f"activations: expected objects with __call__ and derivative, got {f!r}{way}")
     return activations
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a000d
+# %% ../nbs/appendix/network_type.ipynb #5e7a000c
+def show_activation(f: Differentiable) -> str:
+    """What an activation shows itself as; its class where that would be an address in memory."""
+    return type(f).__name__ if type(f).__repr__ is object.__repr__ else repr(f)
+
+# %% ../nbs/appendix/network_type.ipynb #5e7a000f
 class Views(list):
     """A list of views: a new array for one of them is copied into it, or it would no longer be a view."""
 
@@ -82,7 +90,7 @@ class Views(list):
         if self[index] is not value:  # `weights[0] -= step` has changed the view already
             self[as_integer("index", index)][...] = value
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a000e
+# %% ../nbs/appendix/network_type.ipynb #5e7a0010
 def split(vector: np.ndarray, sizes: Sequence[int]) -> tuple[Views, Views]:
     """Views of a vector as weights and biases."""
     weights, biases, start = Views(), Views(), 0
@@ -93,18 +101,18 @@ def split(vector: np.ndarray, sizes: Sequence[int]) -> tuple[Views, Views]:
         start = end
     return weights, biases
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a000f
+# %% ../nbs/appendix/network_type.ipynb #5e7a0011
 def join(weights: Iterable[np.ndarray], biases: Iterable[np.ndarray]) -> np.ndarray:
     """Weights and biases in one new vector."""
     pairs = zip(weights, biases, strict=True)
     return np.concatenate([part for W, b in pairs for part in (W.reshape(-1, *W.shape[2:]), b)])
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0010
+# %% ../nbs/appendix/network_type.ipynb #5e7a0012
 def count_parameters(sizes: Sequence[int]) -> int:
     """How many weights and biases there are."""
     return sum((D + 1) * K for D, K in pairwise(sizes))
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0012
+# %% ../nbs/appendix/network_type.ipynb #5e7a0014
 def parameter_names(sizes: Sequence[int]) -> list[str]:
     """A name for each number of the vector: "W1[3, 2]", "b1[0]"."""
     names = []
@@ -113,7 +121,7 @@ def parameter_names(sizes: Sequence[int]) -> list[str]:
         names += [f"b{layer}[{k}]" for k in range(K)]
     return names
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0015
+# %% ../nbs/appendix/network_type.ipynb #5e7a0017
 class Parameters:
     """The parameters of a network: one vector, and its views as weights and biases."""
 
@@ -148,7 +156,7 @@ class Parameters:
     def _shape(self) -> tuple[int | None, ...]:
         return self._parameters.shape[0], *[None] * (self._parameters.ndim - 1)
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0016
+# %% ../nbs/appendix/network_type.ipynb #5e7a0018
 def check_vector(name: str, value: Any, shape: tuple[int | None, ...]) -> np.ndarray:
     """`value` as numbers of this shape, in which None stands for any number of networks but 0."""
     vector = as_numbers(name, value, complex_too=True)
@@ -157,7 +165,7 @@ def check_vector(name: str, value: Any, shape: tuple[int | None, ...]) -> np.nda
         raise expected(name, f"shape {shape}".replace("None", "R"), f"shape {vector.shape}")
     return vector
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0018
+# %% ../nbs/appendix/network_type.ipynb #5e7a001a
 class Network(Parameters):
     """What a network is besides its formulas."""
 
@@ -229,11 +237,27 @@ class Network(Parameters):
         self._bind(*state)
 
     def __repr__(self) -> str:
-        layers, names = "-".join(map(str, self.sizes)), ", ".join(map(repr, self.activations))
+        layers, names = "-".join(map(str, self.sizes)), ", ".join(map(show_activation, self.activations))
         count = " x ".join(map(str, self._parameters.shape))
         return f"{type(self).__name__} {layers} ({names}), {count} parameters, {self.dtype}"
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a001b
+# %% ../nbs/appendix/network_type.ipynb #5e7a001d
+Initializer: TypeAlias = Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
+
+
+def draw_parameters(
+    rng: np.random.Generator, sizes: tuple[int, ...], draw: Initializer, dtype: FloatType
+) -> np.ndarray:
+    """Parameters as an initializer draws them, with biases of 0."""
+    floats, weights = as_float_type("dtype", dtype), []
+    for shape in pairwise(sizes):
+        W = as_numbers("initializer", draw(rng, shape), ndim=2)
+        if W.shape != shape:
+            raise expected("initializer", f"weights of shape {shape}", f"shape {W.shape}")
+        weights.append(check_finite("initializer", W))
+    return join(weights, map(np.zeros, sizes[1:])).astype(floats)
+
+# %% ../nbs/appendix/network_type.ipynb #5e7a0020
 def as_layers(weights: Any, biases: Any, orientation: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Weights, inputs first, and biases, of shapes that fit and of one dtype."""
     check_option("orientation", orientation, ("inputs_first", "outputs_first"))
@@ -249,7 +273,7 @@ def as_layers(weights: Any, biases: Any, orientation: str) -> tuple[list[np.ndar
         raise TypeError(f"weights, biases: expected one dtype, got {got}: write np.asarray(b, np.float32), for example")
     return Ws, bs
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a001c
+# %% ../nbs/appendix/network_type.ipynb #5e7a0021
 def check_layer_shapes(Ws: Sequence[np.ndarray], bs: Sequence[np.ndarray], orientation: str) -> None:
     """Raise unless each layer takes what the one before gives, and has a bias for each output."""
     other = "outputs_first" if orientation == "inputs_first" else "inputs_first"
@@ -265,14 +289,14 @@ def check_layer_shapes(Ws: Sequence[np.ndarray], bs: Sequence[np.ndarray], orien
         if b.shape != W.shape[1:]:
             raise expected(f"biases[{n}]", f"shape {W.shape[1:]}, one for each output", f"shape {b.shape}{way}")
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a001f
+# %% ../nbs/appendix/network_type.ipynb #5e7a0024
 def in_dtype_of(given: np.ndarray, array: np.ndarray) -> np.ndarray:
     """`array` in the dtype of `given`; complex and exact numbers stay what they are."""
     if np.iscomplexobj(array):
         return array.astype(np.result_type(array, given), copy=False)
     return match_dtypes(given, array)[1]
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0020
+# %% ../nbs/appendix/network_type.ipynb #5e7a0025
 def as_inputs(value: ComplexNumbers, network: Network) -> np.ndarray:
     """`value` as finite numbers, with an axis for the networks if there are many, in their dtype."""
     X, parameters, D = as_numbers("X", value, complex_too=True), network.parameters, network.sizes[0]
@@ -289,7 +313,7 @@ def as_inputs(value: ComplexNumbers, network: Network) -> np.ndarray:
         raise expected("X", f"numbers that are finite in {cast.dtype}", show_first(X, ~np.isfinite(cast)))
     return cast
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0022
+# %% ../nbs/appendix/network_type.ipynb #5e7a0027
 def check_parameters(network: Network) -> None:
     """Raise unless all parameters are finite."""
     vector = network.parameters
@@ -299,7 +323,7 @@ def check_parameters(network: Network) -> None:
         got = f"{vector[place]} at {name}: did training diverge? Take smaller steps"
         raise expected("parameters", "finite numbers", got)
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0023
+# %% ../nbs/appendix/network_type.ipynb #5e7a0028
 def run(network: Trainable, X: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Sums and outputs of all layers for checked inputs, if those of the last are finite."""
     check_parameters(network)
@@ -315,7 +339,7 @@ def run(network: Trainable, X: np.ndarray) -> tuple[list[np.ndarray], list[np.nd
     A[-1] = in_dtype_of(network.parameters, A[-1])
     return Z, A
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0024
+# %% ../nbs/appendix/network_type.ipynb #5e7a0029
 def check_sums(network: Trainable, X: np.ndarray) -> None:
     """Raise if the sums of a layer are not finite; the error says which layer."""
     for layer in range(1, len(network.sizes)):
@@ -325,7 +349,7 @@ def check_sums(network: Trainable, X: np.ndarray) -> None:
             got = f"{show_first(Z[-1], ~np.isfinite(Z[-1]))} in layer {layer}"
             raise expected("X", f"inputs for which the sums of all layers are finite in {Z[-1].dtype}", got)
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0025
+# %% ../nbs/appendix/network_type.ipynb #5e7a002a
 Loss: TypeAlias = Callable[[np.ndarray, Any], tuple[Any, np.ndarray]]
 
 
@@ -336,7 +360,7 @@ def as_slopes(name: str, value: Any, outputs: np.ndarray) -> np.ndarray:
         raise expected(name, f"the shape of the outputs, {outputs.shape}", f"shape {dY.shape}")
     return check_finite(name, in_dtype_of(outputs, dY))
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0026
+# %% ../nbs/appendix/network_type.ipynb #5e7a002b
 def call_loss(loss: Loss, outputs: np.ndarray, target: Any) -> tuple[Any, np.ndarray]:
     """The value of a loss and its gradient at the outputs."""
     answer = loss(outputs, target)
@@ -345,7 +369,7 @@ def call_loss(loss: Loss, outputs: np.ndarray, target: Any) -> tuple[Any, np.nda
         raise TypeError(f"loss: expected a function of (outputs, target) that returns (value, gradient), got {got}")
     return answer[0], as_slopes("gradient of the loss", answer[1], outputs)
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0027
+# %% ../nbs/appendix/network_type.ipynb #5e7a002c
 def finish(network: Network, weights: Iterable[np.ndarray], biases: Iterable[np.ndarray]) -> np.ndarray:
     """A gradient as one finite vector in the dtype of the network."""
     gradient = in_dtype_of(network.parameters, join(weights, biases))
@@ -355,7 +379,7 @@ def finish(network: Network, weights: Iterable[np.ndarray], biases: Iterable[np.
         raise expected("gradient", f"numbers that are finite in {gradient.dtype}", got)
     return gradient
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0028
+# %% ../nbs/appendix/network_type.ipynb #5e7a002d
 class Trainable(Network):
     """A network that can be run and differentiated, by `_forward` and `_backward`."""
 
@@ -480,7 +504,7 @@ class Trainable(Network):
         value, dY = call_loss(loss, A[-1], target)
         return value, self._finish(dY, Z, A)[0]
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a002b
+# %% ../nbs/appendix/network_type.ipynb #5e7a0030
 def replace_file(path: str | os.PathLike, write: Callable[[Any], object]) -> None:
     """Write a file through `write`; what stood at `path` stays until the new one is complete."""
     target = Path(os.path.realpath(path))
@@ -495,7 +519,7 @@ def replace_file(path: str | os.PathLike, write: Callable[[Any], object]) -> Non
         part.unlink(missing_ok=True)
         raise
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a002d
+# %% ../nbs/appendix/network_type.ipynb #5e7a0032
 ARRAYS = ("kind", "sizes", "activations", "parameters")
 KIND = "nnnotes.networks.MLP, version 1"
 
@@ -512,13 +536,13 @@ def write_network(path: str | os.PathLike, network: Network, names: Sequence[str
 
     replace_file(path, write)
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a002e
+# %% ../nbs/appendix/network_type.ipynb #5e7a0033
 def read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     """One array of a file; reading all of its bytes checks their sum."""
     array = np.lib.format.read_array(io.BytesIO(archive.read(f"{name}.npy")), allow_pickle=False)
     return array.astype(array.dtype.newbyteorder("="))
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a002f
+# %% ../nbs/appendix/network_type.ipynb #5e7a0034
 def read_network(path: str | os.PathLike) -> tuple[tuple[int, ...], list[str], np.ndarray]:
     """Sizes, names of activations and parameters from a file; a clear error if it is none of ours, or damaged."""
     with open(path, "rb") as file:

@@ -49,7 +49,7 @@ def backward_replicas(
         dA = np.matmul(dZ, weights[n], axes=[(0, 1), (1, 0), (0, 1)])
     return dW, db, dA
 
-# %% ../nbs/appendix/replicas.ipynb #5e7b000c
+# %% ../nbs/appendix/replicas.ipynb #5e7b0011
 def as_generators(rng: Any, count: int | None) -> list[np.random.Generator]:
     """A generator of random numbers for each network."""
     if isinstance(rng, Iterable) and not isinstance(rng, (str, bytes)):
@@ -65,7 +65,7 @@ def as_generators(rng: Any, count: int | None) -> list[np.random.Generator]:
         raise expected("count", "at least one network", count)
     return as_generator("rng", rng).spawn(count)
 
-# %% ../nbs/appendix/replicas.ipynb #5e7b000d
+# %% ../nbs/appendix/replicas.ipynb #5e7b0012
 def as_initializers(initializer: Any, count: int) -> list:
     """An initializer for each network."""
     if isinstance(initializer, str) or callable(initializer):
