@@ -10,23 +10,20 @@ import os
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 
-import importlib
+import importlib.util
 import logging
 import platform
 import sys
 import time
 import warnings
-from pathlib import Path
+from functools import partial
 
 import numpy as np
+from tables import ROOT, table, write
 
-ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-from gradcheck_traps import traps
+from gradcheck_traps import traps  # of tests/, which now stands before this folder
 
-README = ROOT / "benchmarks" / "README.md"
-BEGIN = "<!-- written by benchmarks/gradcheck_traps.py: begin -->"
-END = "<!-- written by benchmarks/gradcheck_traps.py: end -->"
 SQUARE = 5000  # components above which a matrix of as many rows and columns is not made
 LOOP = 2000  # components above which a hundred calls for each take too long
 RIGHT, WRONG = "✓", "✗"
@@ -181,22 +178,26 @@ def of_nnnotes(trap):
     from nnnotes.gradcheck import check_gradient
 
     verdicts = np.ravel(check_gradient(trap.f, trap.grad, trap.x.copy()).verdicts)
-    asked = np.full(len(verdicts), trap.where is None)
-    asked[list(trap.where or ())] = True
-    right = all(word in (trap.truth if mine else trap.others) for word, mine in zip(verdicts, asked, strict=True))
+    asked = np.isin(np.arange(len(verdicts)), range(len(verdicts)) if trap.where is None else trap.where)
+    others = trap.others | {"not sampled"}
+    right = all(word in (trap.truth if mine else others) for word, mine in zip(verdicts, asked, strict=True))
     return ", ".join(dict.fromkeys(map(str, verdicts[asked]))), right
 
 
 def columns():
     """For each column what to ask, and which modules are missing."""
     found, missing = {}, []
-    for name, (module, ask) in {"nnnotes": ("nnnotes.gradcheck", None), **PEERS}.items():
-        try:
-            importlib.import_module(module)
-        except ImportError:
-            missing += [] if module in missing else [module]
-        else:
-            found[name] = of_nnnotes if ask is None else lambda trap, ask=ask: of_peer(ask, trap)
+    try:
+        from nnnotes.gradcheck import check_gradient  # noqa: F401  # is it there?
+    except ImportError:
+        missing.append("nnnotes.gradcheck")
+    else:
+        found["nnnotes"] = of_nnnotes
+    for name, (module, ask) in PEERS.items():
+        if importlib.util.find_spec(module):
+            found[name] = partial(of_peer, ask)
+        elif module not in missing:
+            missing.append(module)
     return found, missing
 
 
@@ -220,11 +221,6 @@ def cell(said, right):
     return said if right is None else f"{said} {RIGHT if right else WRONG}"
 
 
-def table(head, rows):
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in lines)
-
-
 def report(asked, missing, rows):
     counts = []
     for name in asked:
@@ -240,16 +236,10 @@ def report(asked, missing, rows):
     return "\n\n".join(parts)
 
 
-def write(text):
-    before, rest = README.read_text(encoding="utf-8").split(BEGIN)
-    README.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}", encoding="utf-8")
-    print(f"{README.relative_to(ROOT)} is written anew")
-
-
 def main():
     about, more = __doc__.split("\n\n")
     parser = argparse.ArgumentParser(description=f"{about.split(':')[0]}. {more}")
-    parser.add_argument("word", nargs="?", default="", help="only the functions whose names hold it; nothing is written")
+    parser.add_argument("word", nargs="?", default="", help="only functions whose names hold it; nothing is written")
     word = parser.parse_args().word
     logging.getLogger("jax").setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore")
@@ -257,7 +247,7 @@ def main():
     text = report(*verdicts(word))
     print(text)
     if not word:
-        write(text)
+        write("gradcheck_traps.py", text)
 
 
 if __name__ == "__main__":

@@ -36,20 +36,17 @@ import shutil
 import statistics
 import sys
 import time
-from pathlib import Path
 
 import flint
 import jax
 import numpy as np
 import scipy.special
 import torch
+from tables import README, ROOT, table, write
 
-ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from nnnotes import losses
 
-README = ROOT / "benchmarks" / "README.md"
-BEGIN, END = "<!-- written by benchmarks/losses.py: begin -->", "<!-- written by benchmarks/losses.py: end -->"
 SHAPES = ((64, 10), (256, 100), (1024, 1000), (4096, 1000), (512, 32000))
 FLOATS = (np.float32, np.float64)
 SPREADS = (1, 30)  # standard deviation of the logits
@@ -320,11 +317,6 @@ def accuracy(dtype):
 # ------------------------------------------------------------------------------------------------------- the tables
 
 
-def table(head, rows):
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
-
-
 def time_tables(times):
     parts = []
     for dtype in FLOATS:
@@ -439,12 +431,6 @@ def report(times, found, small, subnormal, rounds):
     return "\n\n".join(parts)
 
 
-def write(text):
-    before, rest = README.read_text(encoding="utf-8").split(BEGIN)
-    README.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}", encoding="utf-8")
-    print(f"{README.relative_to(ROOT)} is written anew")
-
-
 def main(rounds):
     times, found, small, subnormal, complete = {}, {}, [], (), False
     if not COMPILER:
@@ -467,7 +453,7 @@ def main(rounds):
     text = report(times, found, small, subnormal, rounds)
     print(text)
     if complete:
-        write(text)
+        write("losses.py", text)
 
 
 if __name__ == "__main__":
