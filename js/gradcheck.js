@@ -40,10 +40,11 @@ function numbers(F, [name, , kink], [dtype, eps, bits, precision], given) {
     central: (h) => F.central_error(h, f0, f3, eps),
     complex: imaginary ? (h) => F.complex_error(h, slope, f3, eps) : () => NaN,
   };
+  const share = (h) => (F.forward_error(h, f0, 0, eps) > F.forward_error(h, 0, f2, eps) ? "rounding" : f2 ? "truncation" : "");
   const best = { forward: F.forward_step(f0, f2, eps), central: F.central_step(f0, f3, eps) };
   const sides = kink === null ? null : [-1, 1].map((side) => F[`derivatives_${name}`](kink + side)[0]);
   const smooth = x !== kink;
-  return { x, f: (at) => value(at, (number) => number), f0, f2, f3, slope, sides, kink, smooth, estimates, predict, best, stuck: F.stuck_below(x, bits), eps, precision, dtype };
+  return { x, f: (at) => value(at, (number) => number), f0, f2, f3, slope, sides, kink, smooth, estimates, predict, share, best, stuck: F.stuck_below(x, bits), eps, precision, dtype };
 }
 
 function build(view, F) {
@@ -89,6 +90,7 @@ function build(view, F) {
   const stuck = add("text", "nn-note");
   const kinked = { curve: add("path", "nn-outline"), ...Object.fromEntries(QUOTIENTS.map((name) => [name, add("path", `nn-curve c-${name}`)])) };
   const words = each((name) => add("text", `nn-label c-${name}`));
+  const arms = { rounding: add("text", "nn-label c-mute"), truncation: add("text", "nn-label c-mute") };
 
   const x = scaleLinear().domain(ranges.exponent);
   const y = scaleLinear().domain(ERRORS);
@@ -140,7 +142,7 @@ function build(view, F) {
   choice(view, more, "function", "Function", functions.map(([value, label]) => ({ value, label })));
   choice(view, more, "dtype", "Floats", floats.map(([value]) => ({ value, label: value })));
   presets(view, more);
-  figure.append("p").attr("class", "nn-help").text("Thin: the errors as computed. Broad: what the formulas say, least at \u25c6. Drag the knob below, or Tab to it: arrow keys move h, Shift with an arrow by a power of ten.");
+  figure.append("p").attr("class", "nn-help").text("Thin: the errors as computed. Broad: what the formulas say, least at \u25c6. Drag the knob on the axis, or Tab to it: arrow keys move h, Shift with an arrow by a power of ten.");
 
   function resize(width) {
     const wide = width >= 760;
@@ -207,6 +209,14 @@ function build(view, F) {
       const places = rows.flatMap((row) => [[X, row, "middle"], [X + 10, row], [X - 10, row, "end"]]);
       writing.put(words[name], `best ${size(h)}`, places) || writing.put(words[name], size(h), places);
     }
+    // which error it is, beside the arms of the forward difference
+    const over = (name, powers, dx, anchor) => {
+      const seen = model.smooth ? powers.filter((e) => model.share(step(e)) === name && step(e) > model.stuck) : [];
+      const rows = seen.map((e) => [x(e) + dx, Y(model.predict.forward(step(e))) - 14, anchor]);
+      writing.put(arms[name], seen.length ? name : "", rows);
+    };
+    over("rounding", [-12, -11, -13, -10, -9, -6, -5, -4], 4, "start");
+    over("truncation", [-4, -3, -5, -2, -6, -1], -6, "end");
 
     // where x + h is x
     const edge = model.stuck > 0 ? clamp(Math.log10(model.stuck), [low, high]) : low;
@@ -214,7 +224,7 @@ function build(view, F) {
     far.attr("width", room);
     const note = ["no forward difference: x + h = x", "x + h = x"].find((text) => textWidth(text, FONT) + 12 < room);
     stuck.attr("x", x(low) + 6).attr("y", box.y0 + 16).text(note ?? "");
-    for (const one of [axes.y, title.y]) one.attr("display", model.smooth ? null : "none");
+    for (const one of [axes.y, title.y]) one.attr("visibility", model.smooth ? null : "hidden");
     for (const one of Object.values(kinked)) one.attr("display", model.smooth ? "none" : null);
     if (!model.smooth) secants(model, now);
 
@@ -327,7 +337,8 @@ function longest(F, functions, floats, judge) {
     const find = (rows, one) => rows.find(([key]) => key === one);
     return describe(judge(numbers(F, find(functions, name), find(floats, dtype), x), F.step_length(exponent)));
   };
-  return [of("cube", 0.7, "float32", -16), of("offset", 0, "float64", -15.9), of("abs", -0.01, "float32", -16), of("bell", 1e-9, "float64", -16), of("cube", 0, "float64", -5.9)];
+  const stuck = [-4, -0.013, 0.7].map((x) => of("cube", x, x === -4 ? "float64" : "float32", -15.9));
+  return [...stuck, of("bell", 0, "float64", 0), of("bell", 1e-9, "float64", -16), of("offset", 0, "float64", -15.9), of("cube", 0, "float64", -5.9), of("abs", -0.01, "float32", -16)];
 }
 
 export default exploration({ className: "nn-gradcheck", label: "Exploration: the step of a numerical derivative", build });

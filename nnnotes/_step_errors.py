@@ -12,7 +12,7 @@ import numpy as np
 
 # %% auto #0
 __all__ = ['EXAMPLES', 'forward_error', 'central_error', 'complex_error', 'forward_step', 'central_step', 'cube', 'offset',
-           'cube_derivatives', 'cube_imaginary', 'exp_derivatives', 'exp_imaginary', 'tanh_derivatives',
+           'cube_derivatives', 'cube_imaginary', 'exp_derivatives', 'tanh_derivatives', 'exp_imaginary',
            'tanh_imaginary', 'bell', 'bell_derivatives', 'bell_imaginary', 'abs_derivatives', 'Example', 'secant',
            'estimates', 'stuck_below']
 
@@ -53,25 +53,20 @@ def offset(x: np.ndarray) -> np.ndarray:
     """x³ + 10⁸."""
     return x * x * x + 1e8
 
-# %% ../nbs/appendix/step_errors.ipynb #74a39fe4
+# %% ../nbs/appendix/step_errors.ipynb #8ae69d3b
 def cube_derivatives(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The first three derivatives of x³."""
     return 3 * (x * x), 6 * x, 6 + 0 * x
 
-# %% ../nbs/appendix/step_errors.ipynb #8ae69d3b
+# %% ../nbs/appendix/step_errors.ipynb #89209ffd
 def cube_imaginary(x: np.ndarray, h: np.ndarray) -> np.ndarray:
     """The imaginary part of (x + ih)³."""
     return h * (3 * (x * x) - h * h)
 
-# %% ../nbs/appendix/step_errors.ipynb #2ca74a98
+# %% ../nbs/appendix/step_errors.ipynb #db91fa20
 def exp_derivatives(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The first three derivatives of exp."""
     return np.exp(x), np.exp(x), np.exp(x)
-
-# %% ../nbs/appendix/step_errors.ipynb #db91fa20
-def exp_imaginary(x: np.ndarray, h: np.ndarray) -> np.ndarray:
-    """The imaginary part of exp(x + ih)."""
-    return np.exp(x) * np.sin(h)
 
 # %% ../nbs/appendix/step_errors.ipynb #72d4773f
 def tanh_derivatives(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -79,36 +74,41 @@ def tanh_derivatives(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     t, s = np.tanh(x), 1 / np.cosh(x) ** 2
     return s, -2 * t * s, 2 * s * (3 * t * t - 1)
 
-# %% ../nbs/appendix/step_errors.ipynb #561fc5aa
+# %% ../nbs/appendix/step_errors.ipynb #b1a90215
+def exp_imaginary(x: np.ndarray, h: np.ndarray) -> np.ndarray:
+    """The imaginary part of exp(x + ih)."""
+    return np.exp(x) * np.sin(h)
+
+# %% ../nbs/appendix/step_errors.ipynb #ecbe5d7c
 def tanh_imaginary(x: np.ndarray, h: np.ndarray) -> np.ndarray:
     """The imaginary part of tanh(x + ih)."""
     return np.sin(2 * h) / (np.cosh(2 * x) + np.cos(2 * h))
 
-# %% ../nbs/appendix/step_errors.ipynb #3790f30e
+# %% ../nbs/appendix/step_errors.ipynb #892bc202
 def bell(x: np.ndarray) -> np.ndarray:
     """1 / (1 + x²)."""
     return 1 / (1 + x * x)
 
-# %% ../nbs/appendix/step_errors.ipynb #b1a90215
+# %% ../nbs/appendix/step_errors.ipynb #68b2a3f9
 def bell_derivatives(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The first three derivatives of 1 / (1 + x²)."""
     s = x * x
     b = 1 / (1 + s)
     return -2 * x * b**2, 2 * (3 * s - 1) * b**3, 24 * x * (1 - s) * b**4
 
-# %% ../nbs/appendix/step_errors.ipynb #ecbe5d7c
+# %% ../nbs/appendix/step_errors.ipynb #f15a4d51
 def bell_imaginary(x: np.ndarray, h: np.ndarray) -> np.ndarray:
     """The imaginary part of 1 / (1 + (x + ih)²); its poles are at ±i."""
     real, half = 1 + x * x - h * h, x * h
     return -(2 * half) / (real * real + 4 * (half * half))
 
-# %% ../nbs/appendix/step_errors.ipynb #a97b6333
+# %% ../nbs/appendix/step_errors.ipynb #fba72b7e
 def abs_derivatives(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The first three derivatives of |x|: NaN at 0, where there are none."""
     slope = np.where(x == 0, np.nan, np.sign(x))[()]
     return slope, 0 * slope, 0 * slope
 
-# %% ../nbs/appendix/step_errors.ipynb #fba72b7e
+# %% ../nbs/appendix/step_errors.ipynb #46ab5e0c
 class Example(NamedTuple):
     """A function of one number, its first three derivatives, the imaginary part of f(x + ih), where it has a kink."""
 
@@ -128,13 +128,13 @@ EXAMPLES = {
     "abs": Example("|x|", np.abs, abs_derivatives, kink=0.0),
 }
 
-# %% ../nbs/appendix/step_errors.ipynb #46ab5e0c
+# %% ../nbs/appendix/step_errors.ipynb #b9694918
 def secant(value: Callable, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """The slope of the secant of a function between two numbers; NaN where they are the same."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return (value(right) - value(left)) / (right - left)
 
-# %% ../nbs/appendix/step_errors.ipynb #65992a84
+# %% ../nbs/appendix/step_errors.ipynb #7326f290
 def estimates(example: Example, x: np.ndarray, h: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The slope at x by the forward and the central difference and by the complex step, in the dtype of x and h.
 
@@ -147,7 +147,7 @@ def estimates(example: Example, x: np.ndarray, h: np.ndarray) -> tuple[np.ndarra
     with np.errstate(divide="ignore", invalid="ignore"):
         return forward, central, example.imaginary(x, h) / h
 
-# %% ../nbs/appendix/step_errors.ipynb #6dd70a9e
+# %% ../nbs/appendix/step_errors.ipynb #81b71673
 def stuck_below(x: np.ndarray) -> np.ndarray:
     """Half of the distance from x to the next larger float of its dtype."""
     return (np.nextafter(x, np.inf, dtype=np.asarray(x).dtype) - x) / 2

@@ -34,6 +34,7 @@ SLOW = (  # what `make quick` leaves out and `make test` begins with, the longes
     "test_proof_losses.py::test_expected_distance",
     "test_explore_page.py",
     "test_explore_hands.py",
+    "test_explore_gradcheck.py",
     "test_explore_hosts.py",
     "test_explore_lab.py",
     "test_house_browser.py",

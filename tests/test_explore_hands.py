@@ -163,7 +163,9 @@ def test_python_moves_what_no_hand_holds(open_page):
     assert values == ["2", "-1"]
 
 
-@pytest.mark.parametrize("kind, name", [("GradCheck", "Step h"), ("Saturation", "Input x"), ("Infogain", "Row cat, column dog")])
+@pytest.mark.parametrize(
+    "kind, name", [("GradCheck", "Step h"), ("Saturation", "Input x"), ("Infogain", "Row cat, column dog")]
+)
 def test_a_gesture_that_is_cancelled_is_undone(open_page, kind, name):
     page = open_page()
     handle = show(page, kind, {}).get_by_role("slider", name=name)

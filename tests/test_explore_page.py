@@ -48,7 +48,7 @@ STATES = {
         "opening": ({}, "Step h"),
         "rounded away": ({"dtype": "float32"}, "Step h"),
         "pedestal": ({"function": "offset", "x": -1.23, "exponent": -5.55}, "Step h"),
-        "saturated": ({"function": "tanh", "x": -4, "exponent": -5}, "Point x"),
+        "saturated": ({"function": "tanh", "x": 4, "exponent": -5}, "Point x"),
         "pole": ({"function": "bell", "x": 0, "exponent": 0}, "Step h"),
         "flat": ({"x": 0, "exponent": -13.7}, "Step h"),
         "beside": ({"function": "abs", "x": -0.01, "exponent": -1}, "Step h"),
