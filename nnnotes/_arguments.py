@@ -57,7 +57,7 @@ def rebuilt(x: Any, parts: Iterator[Any]) -> Any:
 class Argument:
     """The point x at which a function is checked, as a vector."""
 
-    def __init__(self, x: Any, names: Sequence[str] | Callable[[], Sequence[str]] | None = None) -> None:
+    def __init__(self, x: Any, names: Sequence[str] | Callable[[int], str] | None = None) -> None:
         self.x = x
         self.names, self.parts = map(list, zip(*parts_of(x), strict=True)) if [*parts_of(x)] else ([], [])
         arrays = [check_finite(name, as_numbers(name, to_numpy(part))) for name, part in zip(self.names, self.parts, strict=True)]
@@ -124,10 +124,8 @@ class Argument:
 
     def name(self, n: int) -> str:
         """What the number n of the vector is called, for example `W[3, 2]`."""
-        if callable(self.given):
-            self.given = self.given()
         if self.given is not None:
-            return self.given[n]
+            return self.given(n) if callable(self.given) else self.given[n]
         part = self.part_at(n)
         index = np.unravel_index(n - self.ends[part], self.shapes[part])
         return self.names[part] + (f"[{', '.join(map(str, index))}]" if index else "")

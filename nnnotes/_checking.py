@@ -24,15 +24,14 @@ from nnnotes._gradient_report import (
     WRONG,
     GradientReport,
     advise,
-    count_words,
     shared_quotient,
 )
 from ._probes import Probe, call_watched
 from ._slopes import Slope, ladder_slope, quick_slope
 
 # %% auto #0
-__all__ = ['DIRECTIONS', 'MISSED', 'judge', 'check_coordinate', 'call_gradient', 'taylor_order', 'smallest_found', 'search_wrong',
-           'Findings', 'check_directions', 'advice_on', 'make_report']
+__all__ = ['DIRECTIONS', 'MISSED', 'WORDS', 'judge', 'check_coordinate', 'call_gradient', 'taylor_order', 'smallest_found',
+           'search_wrong', 'Findings', 'check_directions', 'advice_on', 'make_report']
 
 # %% ../nbs/appendix/checking.ipynb #7c9a0f09
 def judge(slope: Slope, given: float) -> str:
@@ -82,15 +81,18 @@ def call_gradient(grad: Callable[[Any], Any], argument: Argument) -> tuple[np.nd
 # %% ../nbs/appendix/checking.ipynb #60e0704a
 def taylor_order(probe: Probe, given: np.ndarray, v: np.ndarray) -> float:
     """The power of h with which the Taylor remainder along v shrinks; NaN where rounding hides it."""
-    steps = 2.0 ** -np.arange(2.0, 52.0)
-    values = np.array([probe.at(probe.argument.vector + h * v) for h in steps])
-    with np.errstate(all="ignore"):
-        remainder = abs(values - probe.value - steps * (given @ v))
-    seen = np.flatnonzero(remainder > 1e3 * np.maximum(probe.noise, probe.eps * abs(values)))
-    if len(seen) < 4 or seen[-1] - seen[-4] != 3:
-        return math.nan
-    orders = np.log2(remainder[seen[-4:-1]] / remainder[seen[-3:]])
-    return float(orders.mean()) if np.ptp(orders) < 0.5 else math.nan
+    remainders: list[float] = []
+    for n in range(6, 52):
+        h = 2.0**-n
+        value = probe.at(probe.argument.vector + h * v)
+        remainder = abs(value - probe.value - h * float(given @ v))
+        if remainder > 1e3 * max(probe.noise, probe.eps * abs(value)):
+            remainders.append(remainder)
+        elif remainders:  # smaller steps drown in rounding
+            break
+    last = np.array(remainders[-4:])
+    orders = np.log2(last[:-1] / last[1:])
+    return float(orders.mean()) if len(orders) == 3 and np.ptp(orders) < 0.5 else math.nan
 
 # %% ../nbs/appendix/checking.ipynb #d6498e6a
 DIRECTIONS = 3
@@ -114,40 +116,53 @@ def search_wrong(probe: Probe, given: np.ndarray, v: np.ndarray) -> int:
         places = half if wrong else places[len(half) :]
     return int(places[0])
 
+# %% ../nbs/appendix/checking.ipynb #5af7b84f
+WORDS = tuple(MEANINGS)  # a verdict is kept as its place here: a hundred thousand strings are slow
+
 # %% ../nbs/appendix/checking.ipynb #3685ac26
 class Findings:
     """What is known of each coordinate while a check goes on."""
 
     def __init__(self, argument: Argument, given: np.ndarray) -> None:
         self.argument, self.given = argument, given
-        self.words = np.full(len(given), SKIPPED, dtype="<U18")
+        self.codes = np.full(len(given), WORDS.index(SKIPPED))
         self.numeric, self.left, self.right = np.full((3, len(given)), math.nan)
         self.error = np.full(len(given), math.inf)
         self.notes: list[str] = []
 
     def note(self, n: int, word: str, slope: Slope) -> None:
         """Keep the verdict on coordinate n."""
-        self.words[n], self.numeric[n], self.error[n] = word, slope.value, slope.error
-        if word == KINK or slope.kind in ("kink", "jump"):
+        self.codes[n], self.numeric[n], self.error[n] = WORDS.index(word), slope.value, slope.error
+        if slope.kind in ("kink", "jump"):
             self.left[n], self.right[n] = slope.left, slope.right
 
     def fill(self, numeric: np.ndarray, error: np.ndarray) -> None:
         """Keep what was measured of all coordinates at once."""
         self.numeric, self.error = numeric, error
         gap, size = abs(self.given - numeric), np.maximum(abs(self.given), abs(numeric))
-        self.words[:] = np.select(
+        self.codes = np.select(
             [~(gap <= 3 * error), (gap == 0) & (error == 0), error > 0.1 * size, error > 1e-3 * size],
-            [WRONG, AGREES, UNDECIDABLE, LIMITED],
-            AGREES,
+            [WORDS.index(word) for word in (WRONG, AGREES, UNDECIDABLE, LIMITED)],
+            WORDS.index(AGREES),
         )
+
+    def are(self, word: str) -> np.ndarray:
+        """Which coordinates have this verdict."""
+        return self.codes == WORDS.index(word)
+
+    def counts(self) -> dict[str, int]:
+        """How often each verdict occurs."""
+        numbers = np.bincount(self.codes, minlength=len(WORDS)).tolist()
+        return {word: number for word, number in zip(WORDS, numbers, strict=True) if number}
 
     def telling(self) -> list[int]:
         """The coordinates to show: up to five that do not agree, the largest gaps first; else the largest gap of all."""
         with np.errstate(all="ignore"):
             gaps = np.nan_to_num(abs(self.given - self.numeric) / (self.error + 1e-300), nan=0.0)
-        order = np.lexsort((-gaps, [list(MEANINGS).index(word) for word in self.words]))
-        odd = [int(n) for n in order[:5] if self.words[n] not in (AGREES, SKIPPED)]
-        return odd or [int(order[0])]
+        odd = np.flatnonzero(self.codes < WORDS.index(AGREES))
+        if not len(odd):
+            return [int(np.where(self.are(AGREES), gaps, -1.0).argmax())]
+        return [int(n) for n in odd[np.lexsort((-gaps[odd], self.codes[odd]))][:5]]
 
 # %% ../nbs/appendix/checking.ipynb #35492cc3
 def check_directions(probe: Probe, findings: Findings, directions: Iterable[np.ndarray], sizes: np.ndarray) -> float:
@@ -158,7 +173,7 @@ def check_directions(probe: Probe, findings: Findings, directions: Iterable[np.n
         if judge(slope, given @ v) == WRONG:
             n = search_wrong(probe, given, v)
             findings.note(n, *check_coordinate(probe, n, given[n], sizes[n]))
-            if findings.words[n] != WRONG:
+            if not findings.are(WRONG)[n]:
                 findings.notes.append(f"along a random direction the slope is {slope.value:.6g}, given {given @ v:.6g}")
             return 0.0
         errors.append(slope.error)
@@ -168,7 +183,7 @@ def check_directions(probe: Probe, findings: Findings, directions: Iterable[np.n
 # %% ../nbs/appendix/checking.ipynb #439b9637
 def advice_on(findings: Findings) -> list[str]:
     """What to look at next."""
-    wrong = (findings.words == WRONG) & np.isfinite(findings.numeric)
+    wrong = findings.are(WRONG) & np.isfinite(findings.numeric)
     if not wrong.any():
         return findings.notes
     names = (findings.argument.name(n).split("[")[0] for n in range(len(wrong)))
@@ -179,26 +194,28 @@ def make_report(
     findings: Findings, probe: Probe, order: float, writes: str, detectable: float, sizes: np.ndarray
 ) -> GradientReport:
     """The report of what was found."""
-    argument, given, words = findings.argument, findings.given, findings.words
+    argument, given = findings.argument, findings.given
     if writes:
-        words[:] = WRITES
+        findings.codes[:] = WORDS.index(WRITES)
     shown = findings.telling()
-    wrong = words == WRONG
-    scale = max(abs(argument.vector[shown[0]]), sizes[shown[0]] / 1024)
-    slope = ladder_slope(probe.coordinate(shown[0], scale))
+    wrong, words = findings.are(WRONG), np.array(WORDS)[findings.codes]
+    worst, curve = shown[0], ()
+    if wrong.any() or len(given) <= 1000:  # with many right ones, the picture costs more than the check
+        slope = ladder_slope(probe.coordinate(worst, max(abs(argument.vector[worst]), sizes[worst] / 1024)))
+        curve = (slope.steps, abs(slope.slopes - given[worst]), slope.rounding)
     names = ("analytic", "numeric", "error", "left", "right")
     columns = (given, findings.numeric, findings.error, findings.left, findings.right)
     return GradientReport(
         verdicts=argument.shaped(words),
         **{name: argument.shaped(values) for name, values in zip(names, columns, strict=True)},
         order=order,
-        worst=argument.name(shown[0]),
-        counts=count_words(words),
+        worst=argument.name(worst),
+        counts=findings.counts(),
         quotient=shared_quotient(given[wrong], findings.numeric[wrong]),
         advice=advice_on(findings),
         noise=probe.noise,
         writes=writes,
         detectable=detectable,
-        curve=(slope.steps, abs(slope.slopes - given[shown[0]]), slope.rounding),
+        curve=curve,
         rows=[(argument.name(n), str(words[n]), *(float(values[n]) for values in columns)) for n in shown],
     )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import html
 import math
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 
 # %% auto #0
 __all__ = ['AGREES', 'WRONG', 'KINK', 'LIMITED', 'UNDECIDABLE', 'RANDOM', 'WRITES', 'SKIPPED', 'MEANINGS', 'shared_quotient',
-           'advise', 'GradientError', 'GradientReport', 'curve_svg', 'report_html', 'count_words']
+           'advise', 'GradientError', 'GradientReport', 'curve_svg', 'report_html']
 
 # %% ../nbs/appendix/gradient_report.ipynb #5433932b
 AGREES, WRONG, KINK = "agrees", "wrong", "kink"
@@ -204,8 +203,3 @@ def report_html(report: GradientReport) -> str:
     picture = curve_svg(*report.curve, report.worst) if report.curve else ""
     word, rest = html.escape(report.verdict), html.escape(report.summary())
     return f"<p><b>{word}</b>: {rest}</p>{table}<ul>{notes}</ul>{picture}"
-
-# %% ../nbs/appendix/gradient_report.ipynb #5d43a85d
-def count_words(verdicts: np.ndarray) -> dict[str, int]:
-    """How often each verdict occurs."""
-    return dict(Counter(verdicts.tolist()))

@@ -49,13 +49,13 @@ def call_watched(function: Callable[[Any], Any], argument: Argument) -> tuple[An
 class Probe:
     """A function at a point x: its value, the noise of its values, and lines through x."""
 
-    def __init__(self, f: Callable[[Any], Any], argument: Argument, seed: int) -> None:
+    def __init__(self, f: Callable[[Any], Any], argument: Argument, seed: int, spacings: int = 8) -> None:
         self.f, self.argument = f, argument
         result, self.writes = call_watched(f, argument)
         self.value = as_number("f(x)", result)
         if not math.isfinite(self.value):
             raise expected("f(x)", "a finite number", self.value)
-        self._measure(np.random.default_rng(seed))
+        self._measure(np.random.default_rng(seed), spacings)
 
     def at(self, vector: np.ndarray) -> float:
         """The value at another point; NaN outside of the domain."""
@@ -67,7 +67,7 @@ class Probe:
         value = float(result.item()) if result.dtype.kind in "biuf" else math.nan
         return value if math.isfinite(value) else math.nan
 
-    def _measure(self, rng: np.random.Generator) -> None:
+    def _measure(self, rng: np.random.Generator, count: int) -> None:
         """Noise and precision of the values, and whether they are the same each time."""
         argument = self.argument
         again = [self.at(argument.vector) for _ in range(3)]
@@ -82,7 +82,7 @@ class Probe:
             return seen[-1]
 
         finest = -math.log2(argument.eps.max()) - 4
-        spacings = [1.37 * 2.0**-n for n in np.linspace(finest, 0.4 * finest, 8)]
+        spacings = [1.37 * 2.0**-n for n in np.linspace(finest, 0.4 * finest, count)]
         noise = measure_noise(along, spacings, 0.0)
         with np.errstate(over="ignore"):
             single = all(math.isnan(value) or value == float(np.float32(value)) for value in seen)

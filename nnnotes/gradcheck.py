@@ -23,7 +23,7 @@ from nnnotes._checking import (
 )
 from ._gradient_report import WRONG, GradientError, GradientReport  # noqa: F401  # for those who catch errors
 from ._probes import Probe
-from ._slopes import ladder_slope
+from ._slopes import ladder_slope, quick_slope
 from ._unit_check import network_slopes
 from ._validation import as_positive, check_option, expected
 from .networks import forward
@@ -485,15 +485,18 @@ def check_network(
     {'agrees': 247}
     """
     own = net.value_and_grad(X, target, loss)[1]
-    argument = Argument(net.parameters, lambda: net.names)
+    layers = [(f"W{n}", W, f"b{n}", b) for n, (W, b) in enumerate(zip(net.weights, net.biases, strict=True), 1)]
+    names = Argument({name: part for one in layers for name, part in (one[:2], one[2:])}).name
+    argument = Argument(net.parameters, names)
     findings, sizes = Findings(argument, argument.flat("gradient", own if gradient is None else gradient)), argument.scales()
     Z, A = forward(np.asarray(X, net.dtype), net.weights, net.biases, net.activations)
-    probe = Probe(lambda vector: net.with_parameters(vector).value_and_grad(X, target, loss)[0], argument, seed)
-    v = np.random.default_rng(seed).normal(size=len(sizes)) * sizes
+    v = np.random.default_rng(seed).normal(size=len(sizes)) * sizes / np.sqrt(len(sizes))
+    probe = Probe(lambda vector: loss(net.with_parameters(vector).forward(X), target)[0], argument, seed, spacings=3)
+    line = probe.direction(v)
+    along = quick_slope(line) or ladder_slope(line)
     dA = np.asarray(loss(A[-1], target)[1])
     findings.fill(*network_slopes(net.weights, net.biases, net.activations, Z, A, dA))
-    slope = ladder_slope(probe.direction(v))
-    if judge(slope, findings.numeric @ v) == WRONG:  # the loss's own slope is wrong: measure that, too
+    if judge(along, findings.numeric @ v) == WRONG:  # the loss's own slope is wrong: measure that, too
         dA = numerical_gradient(lambda outputs: loss(outputs, target)[0], A[-1], method="richardson").value
         findings.fill(*network_slopes(net.weights, net.biases, net.activations, Z, A, dA))
         findings.notes.append("the gradient that the loss returns is not the slope of its value")
