@@ -13,7 +13,7 @@ import numpy as np
 from ._validation import as_array, as_integer, as_numbers, check_finite, expected
 
 # %% auto #0
-__all__ = ['to_numpy', 'like', 'parts_of', 'rebuilt', 'Argument']
+__all__ = ['to_numpy', 'like', 'parts_of', 'rebuilt', 'Layout', 'parts_like', 'Argument', 'array_sizes', 'choose_samples']
 
 # %% ../nbs/appendix/arguments.ipynb #2c3bcd9f
 def to_numpy(value: Any) -> np.ndarray:
@@ -53,70 +53,26 @@ def rebuilt(x: Any, parts: Iterator[Any]) -> Any:
         return type(x)(*inner) if hasattr(x, "_fields") else type(x)(inner)
     return next(parts)
 
-# %% ../nbs/appendix/arguments.ipynb #5d0f8ddf
-class Argument:
-    """The point x at which a function is checked, as a vector."""
+# %% ../nbs/appendix/arguments.ipynb #44cb1017
+class Layout:
+    """How the arrays in x lie in one vector."""
 
     def __init__(self, x: Any, names: Sequence[str] | Callable[[int], str] | None = None) -> None:
-        self.x = x
-        self.names, self.parts = map(list, zip(*parts_of(x), strict=True)) if [*parts_of(x)] else ([], [])
-        arrays = [check_finite(name, as_numbers(name, to_numpy(part))) for name, part in zip(self.names, self.parts, strict=True)]
-        self.shapes, self.dtypes = [array.shape for array in arrays], [array.dtype for array in arrays]
-        self.ends = np.cumsum([0, *(array.size for array in arrays)])
-        self.vector = np.concatenate([array.ravel().astype(np.float64) for array in arrays]) if arrays else np.empty(0)
-        if not self.vector.size:
+        found = list(parts_of(x))
+        self.x, self.given = x, names  # names, or a function that makes them, since most are never asked for
+        self.names, self.parts = [name for name, _ in found], [part for _, part in found]
+        self.numbers = [check_finite(name, as_numbers(name, to_numpy(part))) for name, part in found]
+        self.shapes = [array.shape for array in self.numbers]
+        self.dtypes = [array.dtype for array in self.numbers]
+        self.ends = np.cumsum([0, *(array.size for array in self.numbers)])
+        if not self.ends[-1]:
             raise expected("x", "at least one number", "none")
-        if names is not None and not callable(names) and len(names) != len(self.vector):
-            raise expected("names", f"{len(self.vector)} names, one for each number of x", len(names))
-        self.given = names  # or a function that makes them, since most are never asked for
-        each = [np.full(array.size, np.finfo(array.dtype).eps) for array in arrays]
-        self.eps = np.concatenate(each)  # the spacing of the floats at 1, for each number
+        if names is not None and not callable(names) and len(names) != self.ends[-1]:
+            raise expected("names", f"{self.ends[-1]} names, one for each number of x", len(names))
 
-    def arrays(self, vector: np.ndarray, dtype: Any = None) -> list[np.ndarray]:
-        """A vector, cut into arrays of the shapes of the parts, in their dtypes or another."""
-        cuts = zip(self.ends[:-1], self.ends[1:], self.shapes, self.dtypes, strict=True)
-        return [vector[a:b].reshape(shape).astype(dtype or own) for a, b, shape, own in cuts]
-
-    def filled(self, vector: np.ndarray, dtype: Any = None) -> Any:
-        """What the function takes, with these numbers, made of fresh arrays."""
-        arrays = self.arrays(vector, dtype)
-        return rebuilt(self.x, iter([like(part, array) for part, array in zip(self.parts, arrays, strict=True)]))
-
-    def shaped(self, values: np.ndarray) -> Any:
-        """Numbers or words of a flat array in the shape of x, as NumPy arrays."""
-        return rebuilt(self.x, iter(self.arrays(values, values.dtype)))
-
-    def flat(self, name: str, value: Any) -> np.ndarray:
-        """The numbers of something shaped like x, a gradient say, as a vector; an error if it is shaped otherwise."""
-        if isinstance(value, (list, tuple)) and len(value) == 1 and len(self.parts) == 1 and hasattr(value[0], "shape"):
-            value = value[0]  # as torch.autograd.grad returns it
-        parts = [part for _, part in parts_of(value)]
-        if isinstance(self.x, Mapping) and isinstance(value, Mapping):
-            if set(value) != set(self.x):
-                raise expected(name, f"the keys of x, {sorted(self.x)}", sorted(value))
-            parts = [part for _, part in parts_of({key: value[key] for key in self.x})]
-        if len(parts) != len(self.parts):
-            raise expected(name, f"{len(self.parts)} arrays as x has", f"{len(parts)}")
-        vectors = []
-        for own, part, shape in zip(self.names, parts, self.shapes, strict=True):
-            array = as_array(name, to_numpy(part))
-            if array.shape != shape:
-                place = "" if own == "x" else f" for {own}"
-                raise expected(name, f"the shape of x{place}, {shape}", f"shape {array.shape}")
-            if array.dtype.kind not in "iuf":
-                raise TypeError(f"{name}: expected real numbers, got {array.dtype}")
-            vectors.append(array.ravel().astype(np.float64))
-        return np.concatenate(vectors)
-
-    def choose(self, samples: int | None, rng: np.random.Generator) -> np.ndarray:
-        """Which numbers to try: so many of each part, or all if there are few and nothing is said."""
-        if samples is None:
-            samples = len(self.vector) if len(self.vector) <= 1000 else 20
-        elif as_integer("samples", samples) < 1:
-            raise expected("samples", "a positive integer", samples)
-        cuts = zip(self.ends[:-1], self.ends[1:], strict=True)
-        drawn = [a + np.sort(rng.choice(b - a, min(samples, b - a), replace=False)) for a, b in cuts]
-        return np.concatenate(drawn)
+    def slices(self) -> list[slice]:
+        """Where each part lies in the vector."""
+        return [slice(a, b) for a, b in zip(self.ends[:-1], self.ends[1:], strict=True)]
 
     def part_at(self, n: int) -> int:
         """Which part the number n of the vector belongs to."""
@@ -130,10 +86,74 @@ class Argument:
         index = np.unravel_index(n - self.ends[part], self.shapes[part])
         return self.names[part] + (f"[{', '.join(map(str, index))}]" if index else "")
 
-    def scales(self) -> np.ndarray:
-        """For each number how large its array is: the root of the mean of the squares, 1 if all are 0."""
-        sizes = np.ones(len(self.vector))
-        for a, b in zip(self.ends[:-1], self.ends[1:], strict=True):
-            largest = abs(self.vector[a:b]).max(initial=0) or 1.0
-            sizes[a:b] = largest * np.sqrt(np.mean((self.vector[a:b] / largest) ** 2)) or 1.0
-        return sizes
+# %% ../nbs/appendix/arguments.ipynb #a34049aa
+def parts_like(name: str, layout: Layout, value: Any) -> list[Any]:
+    """The arrays in something shaped like x, in the order of x."""
+    single = len(layout.parts) == 1 and isinstance(value, (list, tuple)) and len(value) == 1
+    if single and hasattr(value[0], "shape"):
+        value = value[0]
+    if isinstance(layout.x, Mapping) and isinstance(value, Mapping):
+        if set(value) != set(layout.x):
+            raise expected(name, f"the keys of x, {sorted(layout.x)}", sorted(value))
+        value = {key: value[key] for key in layout.x}
+    found = [part for _, part in parts_of(value)]
+    if len(found) != len(layout.parts):
+        raise expected(name, f"{len(layout.parts)} arrays as in x", f"{len(found)}")
+    return found
+
+# %% ../nbs/appendix/arguments.ipynb #5d0f8ddf
+class Argument(Layout):
+    """The point x at which a function is checked, as a vector; any other vector as what the function takes."""
+
+    def __init__(self, x: Any, names: Sequence[str] | Callable[[int], str] | None = None) -> None:
+        super().__init__(x, names)
+        self.vector = np.concatenate([array.ravel().astype(np.float64) for array in self.numbers])
+        each = [np.full(array.size, np.finfo(array.dtype).eps) for array in self.numbers]
+        self.eps = np.concatenate(each)  # the spacing of the floats at 1, for each number
+
+    def arrays(self, vector: np.ndarray, dtype: Any = None) -> list[np.ndarray]:
+        """A vector, cut into arrays of the shapes of the parts, in their dtypes or another."""
+        cuts = zip(self.slices(), self.shapes, self.dtypes, strict=True)
+        return [vector[cut].reshape(shape).astype(dtype or own) for cut, shape, own in cuts]
+
+    def filled(self, vector: np.ndarray, dtype: Any = None) -> Any:
+        """What the function takes, with these numbers, made of fresh arrays."""
+        pairs = zip(self.parts, self.arrays(vector, dtype), strict=True)
+        return rebuilt(self.x, iter([like(part, array) for part, array in pairs]))
+
+    def shaped(self, values: np.ndarray) -> Any:
+        """Numbers or words of a flat array in the shape of x, as NumPy arrays."""
+        return rebuilt(self.x, iter(self.arrays(values, values.dtype)))
+
+    def flat(self, name: str, value: Any) -> np.ndarray:
+        """The numbers of something shaped like x, a gradient say, as a vector; an error if it is shaped otherwise."""
+        vectors = []
+        for own, part, shape in zip(self.names, parts_like(name, self, value), self.shapes, strict=True):
+            array = as_array(name, to_numpy(part))
+            if array.shape != shape:
+                place = "" if own == "x" else f" for {own}"
+                raise expected(name, f"the shape of x{place}, {shape}", f"shape {array.shape}")
+            if array.dtype.kind not in "iuf":
+                raise TypeError(f"{name}: expected real numbers, got {array.dtype}")
+            vectors.append(array.ravel().astype(np.float64))
+        return np.concatenate(vectors)
+
+# %% ../nbs/appendix/arguments.ipynb #f9994e06
+def array_sizes(argument: Argument) -> np.ndarray:
+    """For each number how large its array is: the root of the mean of the squares, 1 if all are 0."""
+    sizes = np.ones(len(argument.vector))
+    for cut in argument.slices():
+        largest = abs(argument.vector[cut]).max(initial=0) or 1.0
+        sizes[cut] = largest * np.sqrt(np.mean((argument.vector[cut] / largest) ** 2)) or 1.0
+    return sizes
+
+# %% ../nbs/appendix/arguments.ipynb #60c8e2fa
+def choose_samples(argument: Argument, samples: int | None, rng: np.random.Generator) -> np.ndarray:
+    """Which numbers to try: so many of each part, or all if there are few and nothing is said."""
+    if samples is None:
+        samples = len(argument.vector) if len(argument.vector) <= 1000 else 20
+    elif as_integer("samples", samples) < 1:
+        raise expected("samples", "a positive integer", samples)
+    cuts = [(cut.start, cut.stop - cut.start) for cut in argument.slices()]
+    drawn = [start + np.sort(rng.choice(size, min(samples, size), replace=False)) for start, size in cuts]
+    return np.concatenate(drawn)

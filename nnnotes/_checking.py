@@ -23,15 +23,16 @@ from nnnotes._gradient_report import (
     WRITES,
     WRONG,
     GradientReport,
+    Row,
     advise,
     shared_quotient,
 )
-from ._probes import Probe, call_watched
+from ._probes import Probe, call_watched, coordinate_line, direction_line
 from ._slopes import Slope, ladder_slope, quick_slope
 
 # %% auto #0
 __all__ = ['DIRECTIONS', 'MISSED', 'WORDS', 'judge', 'check_coordinate', 'call_gradient', 'taylor_order', 'smallest_found',
-           'search_wrong', 'Findings', 'check_directions', 'advice_on', 'make_report']
+           'search_wrong', 'Findings', 'telling', 'check_directions', 'advice_on', 'make_report']
 
 # %% ../nbs/appendix/checking.ipynb #7c9a0f09
 def judge(slope: Slope, given: float) -> str:
@@ -57,12 +58,12 @@ def check_coordinate(probe: Probe, n: int, given: float, size: float, wobble: fl
     """
     own = abs(probe.argument.vector[n])
     steady = probe.deterministic and not wobble
-    slope = quick_slope(probe.coordinate(n, own or size)) if steady else None
+    slope = quick_slope(coordinate_line(probe, n, own or size)) if steady else None
     if slope is not None and judge(slope, given) == AGREES:
         if slope.error <= 1e-6 * max(abs(given), abs(slope.value), slope.rise):
             return AGREES, slope
     scale = max(own, size / 1024)
-    slope = ladder_slope(probe.coordinate(n, scale))
+    slope = ladder_slope(coordinate_line(probe, n, scale))
     if not probe.deterministic:  # by chance, noise may look calm at a small step
         slope.error = 3 * max(slope.error, probe.noise / scale)
     slope.error += 10 * wobble
@@ -112,7 +113,7 @@ def search_wrong(probe: Probe, given: np.ndarray, v: np.ndarray) -> int:
         half = places[: len(places) // 2]
         part = np.zeros_like(v)
         part[half] = v[half]
-        wrong = judge(ladder_slope(probe.direction(part)), given @ part) == WRONG
+        wrong = judge(ladder_slope(direction_line(probe, part)), given @ part) == WRONG
         places = half if wrong else places[len(half) :]
     return int(places[0])
 
@@ -155,21 +156,22 @@ class Findings:
         numbers = np.bincount(self.codes, minlength=len(WORDS)).tolist()
         return {word: number for word, number in zip(WORDS, numbers, strict=True) if number}
 
-    def telling(self) -> list[int]:
-        """The coordinates to show: up to five that do not agree, the largest gaps first; else the largest gap of all."""
-        with np.errstate(all="ignore"):
-            gaps = np.nan_to_num(abs(self.given - self.numeric) / (self.error + 1e-300), nan=0.0)
-        odd = np.flatnonzero(self.codes < WORDS.index(AGREES))
-        if not len(odd):
-            return [int(np.where(self.are(AGREES), gaps, -1.0).argmax())]
-        return [int(n) for n in odd[np.lexsort((-gaps[odd], self.codes[odd]))][:5]]
+# %% ../nbs/appendix/checking.ipynb #69ad5a7c
+def telling(findings: Findings) -> list[int]:
+    """The coordinates to show: up to five that do not agree, the largest gaps first; else the largest gap of all."""
+    with np.errstate(all="ignore"):
+        gaps = np.nan_to_num(abs(findings.given - findings.numeric) / (findings.error + 1e-300), nan=0.0)
+    odd = np.flatnonzero(findings.codes < WORDS.index(AGREES))
+    if not len(odd):
+        return [int(np.where(findings.are(AGREES), gaps, -1.0).argmax())]
+    return [int(n) for n in odd[np.lexsort((-gaps[odd], findings.codes[odd]))][:5]]
 
 # %% ../nbs/appendix/checking.ipynb #35492cc3
 def check_directions(probe: Probe, findings: Findings, directions: Iterable[np.ndarray], sizes: np.ndarray) -> float:
     """Check slopes along directions, and search where one is wrong; the relative size of an error that all may miss."""
     given, errors = findings.given, []
     for v in directions:
-        slope = ladder_slope(probe.direction(v))
+        slope = ladder_slope(direction_line(probe, v))
         if judge(slope, given @ v) == WRONG:
             n = search_wrong(probe, given, v)
             findings.note(n, *check_coordinate(probe, n, given[n], sizes[n]))
@@ -197,11 +199,11 @@ def make_report(
     argument, given = findings.argument, findings.given
     if writes:
         findings.codes[:] = WORDS.index(WRITES)
-    shown = findings.telling()
+    shown = telling(findings)
     wrong, words = findings.are(WRONG), np.array(WORDS)[findings.codes]
-    worst, curve = shown[0], ()
+    worst, curve = shown[0], tuple[np.ndarray, ...]()
     if wrong.any() or len(given) <= 1000:  # with many right ones, the picture costs more than the check
-        slope = ladder_slope(probe.coordinate(worst, max(abs(argument.vector[worst]), sizes[worst] / 1024)))
+        slope = ladder_slope(coordinate_line(probe, worst, max(abs(argument.vector[worst]), sizes[worst] / 1024)))
         curve = (slope.steps, abs(slope.slopes - given[worst]), slope.rounding)
     names = ("analytic", "numeric", "error", "left", "right")
     columns = (given, findings.numeric, findings.error, findings.left, findings.right)
@@ -217,5 +219,5 @@ def make_report(
         writes=writes,
         detectable=detectable,
         curve=curve,
-        rows=[(argument.name(n), str(words[n]), *(float(values[n]) for values in columns)) for n in shown],
+        rows=tuple(Row(argument.name(n), str(words[n]), *(float(values[n]) for values in columns)) for n in shown),
     )

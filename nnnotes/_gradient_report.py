@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import html
 import math
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
 # %% auto #0
 __all__ = ['AGREES', 'WRONG', 'KINK', 'LIMITED', 'UNDECIDABLE', 'RANDOM', 'WRITES', 'SKIPPED', 'MEANINGS', 'shared_quotient',
-           'advise', 'GradientError', 'GradientReport', 'curve_svg', 'report_html']
+           'advise', 'Row', 'GradientError', 'ReportFields', 'GradientReport', 'curve_svg', 'report_html']
 
 # %% ../nbs/appendix/gradient_report.ipynb #5433932b
 AGREES, WRONG, KINK = "agrees", "wrong", "kink"
@@ -63,13 +63,78 @@ def advise(analytic: np.ndarray, numeric: np.ndarray, wrong: np.ndarray, groups:
         found += [f"all of {', '.join(whole)} is wrong: look at the factor that only they receive"] if whole else []
     return found
 
+# %% ../nbs/appendix/gradient_report.ipynb #686f997b
+class Row(NamedTuple):
+    """A coordinate that text and table show."""
+
+    name: str
+    verdict: str
+    analytic: float
+    numeric: float
+    error: float
+    left: float
+    right: float
+
+    def __str__(self) -> str:
+        seen = f"{self.numeric:.10g} ± {self.error:.0e}"
+        if self.verdict == KINK:
+            seen = f"{self.left:.6g} on the left, {self.right:.6g} on the right"
+        return f"{self.name}: {self.verdict}; given {self.analytic:.10g}, measured {seen}"
+
+    def html(self) -> str:
+        """The row of a table."""
+        sides = ["" if math.isnan(side) else f"{side:.4g}" for side in (self.left, self.right)]
+        numbers = [f"{self.analytic:.8g}", f"{self.numeric:.8g}", f"{self.error:.0e}", *sides]
+        cells = [f"<code>{html.escape(self.name)}</code>", self.verdict, *numbers]
+        return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
 # %% ../nbs/appendix/gradient_report.ipynb #944f0631
 class GradientError(AssertionError):
-    """A gradient is wrong, or a function writes to its input: what `raise_if_wrong` raises."""
+    """A gradient is wrong, or a function writes to its input: what `raise_if_wrong` raises.
+
+    Examples
+    --------
+    >>> from nnnotes.gradcheck import GradientError, check_gradient
+    >>> try:
+    ...     check_gradient(lambda x: x**2, lambda x: x, 3.0).raise_if_wrong()
+    ... except GradientError as error:
+    ...     print(str(error).partition(";")[0])
+    all 1 coordinates: wrong
+    """
+
+# %% ../nbs/appendix/gradient_report.ipynb #d70ebd0b
+@dataclass(frozen=True)
+class ReportFields:
+    """What a report holds."""
+
+    verdicts: Any
+    analytic: Any
+    numeric: Any
+    error: Any
+    left: Any
+    right: Any
+    order: float
+    worst: str
+    counts: dict[str, int]
+    quotient: float | None
+    advice: list[str]
+    noise: float
+    writes: str = ""
+    detectable: float = 0.0
+    curve: tuple[np.ndarray, ...] = ()
+    rows: tuple[Row, ...] = ()
+
+    def notes(self) -> list[str]:
+        """Everything beside the numbers: who writes, what to look at, what could have been missed."""
+        found = [f"{self.writes} writes to its input: work on a copy, x.copy()"] if self.writes else []
+        if self.detectable == math.inf:
+            found.append("random directions tell nothing here (kinks or noise): only the samples count")
+        elif self.detectable:
+            found.append(f"an error of {self.detectable:.0e} of the gradient's norm is missed with probability < 1e-6")
+        return [*found, *self.advice]
 
 # %% ../nbs/appendix/gradient_report.ipynb #069f1d40
-@dataclass(frozen=True)
-class GradientReport:
+class GradientReport(ReportFields):
     """What a check of a gradient found.
 
     Parameters
@@ -102,70 +167,84 @@ class GradientReport:
         infinite where directions tell nothing.
     curve : tuple of three arrays
         For the worst coordinate: steps, gaps between difference and gradient, and rounding.
-    rows : list of tuple
+    rows : tuple
         The coordinates that text and table show: name, verdict, analytic, numeric, error, left, right.
-    """
 
-    verdicts: Any
-    analytic: Any
-    numeric: Any
-    error: Any
-    left: Any
-    right: Any
-    order: float
-    worst: str
-    counts: dict[str, int]
-    quotient: float | None
-    advice: list[str]
-    noise: float
-    writes: str = ""
-    detectable: float = 0.0
-    curve: tuple = field(default=(), repr=False)
-    rows: list[tuple] = field(default_factory=list, repr=False)
+    Examples
+    --------
+    >>> from nnnotes.gradcheck import check_gradient
+    >>> print(check_gradient(lambda x: x**3, lambda x: 3 * x**2, 2.0).summary())
+    all 1 coordinates: agrees; Taylor remainder h^2.00 (right: h^2)
+    """
 
     @property
     def verdict(self) -> str:
-        """The word for the whole: "wrong" if one coordinate is wrong, "agrees" if all agree."""
+        """The word for the whole: "wrong" if one coordinate is wrong, "agrees" if all agree.
+
+        Examples
+        --------
+        >>> from nnnotes.gradcheck import check_gradient
+        >>> check_gradient(lambda x: x**2, lambda x: x, 3.0).verdict
+        'wrong'
+        """
         return next(word for word in MEANINGS if self.counts.get(word))
 
     def raise_if_wrong(self) -> GradientReport:
-        """Raise `GradientError` if a coordinate is wrong or an input is written to, else return the report."""
+        """Raise `GradientError` if a coordinate is wrong or an input is written to.
+
+        Returns
+        -------
+        GradientReport
+            The report, if nothing is wrong.
+
+        Raises
+        ------
+        GradientError
+            With the report as its text; an `AssertionError`.
+
+        Examples
+        --------
+        >>> from nnnotes.gradcheck import check_gradient
+        >>> check_gradient(lambda x: x**2, lambda x: 2 * x, 3.0).raise_if_wrong().verdict
+        'agrees'
+        """
         if self.verdict in (WRONG, WRITES):
             raise GradientError(str(self))
         return self
 
     def summary(self) -> str:
-        """The report in one line."""
+        """The report in one line.
+
+        Returns
+        -------
+        str
+            Counts of the verdicts, and the order of the Taylor remainder.
+
+        Examples
+        --------
+        >>> from nnnotes.gradcheck import check_gradient
+        >>> check_gradient(lambda x: x**2, lambda x: x, 3.0).summary()
+        'all 1 coordinates: wrong; Taylor remainder h^1.00 (right: h^2)'
+        """
         total = sum(self.counts.values())
         parts = [f"{self.counts[word]} {word}" for word in MEANINGS if self.counts.get(word)]
-        said = f"all {total} coordinates: {self.verdict}" if len(parts) == 1 else f"{total} coordinates: {', '.join(parts)}"
+        said = f"{total} coordinates: {', '.join(parts)}"
+        if len(parts) == 1:
+            said = f"all {total} coordinates: {self.verdict}"
         order = "hidden by rounding" if math.isnan(self.order) else f"h^{self.order:.2f}"
         return f"{said}; Taylor remainder {order} (right: h^2)"
-
-    def notes(self) -> list[str]:
-        """Everything beside the numbers: who writes, what to look at, what could have been missed."""
-        found = [f"{self.writes} writes to its input: work on a copy, x.copy()"] if self.writes else []
-        if self.detectable == math.inf:
-            found.append("random directions tell nothing here (kinks or noise): only the samples count")
-        elif self.detectable:
-            found.append(f"an error of {self.detectable:.0e} of the gradient's norm is missed with probability < 1e-6")
-        return [*found, *self.advice]
 
     def __repr__(self) -> str:
         return f"GradientReport({self.summary()})"
 
     def __str__(self) -> str:
-        lines = [self.summary()]
-        for name, verdict, analytic, numeric, error, left, right in self.rows:
-            seen = f"{left:.6g} on the left, {right:.6g} on the right" if verdict == KINK else f"{numeric:.10g} ± {error:.0e}"
-            lines.append(f"  {name}: {verdict}; given {analytic:.10g}, measured {seen}")
-        return "\n".join([*lines, *(f"  {note}" for note in self.notes())])
+        return "\n".join([self.summary(), *(f"  {row}" for row in self.rows), *(f"  {note}" for note in self.notes())])
 
     def _repr_html_(self) -> str:
         return report_html(self)
 
 # %% ../nbs/appendix/gradient_report.ipynb #a17c64cc
-def curve_svg(steps: np.ndarray, gaps: np.ndarray, rounding: np.ndarray, name: str) -> str:
+def curve_svg(name: str, steps: np.ndarray, gaps: np.ndarray, rounding: np.ndarray) -> str:
     """The gap over the step, both on logarithmic axes, as a small picture."""
     kept = (gaps > 0) & np.isfinite(gaps) & (steps > 0)
     if np.count_nonzero(kept) < 2:
@@ -192,14 +271,10 @@ def curve_svg(steps: np.ndarray, gaps: np.ndarray, rounding: np.ndarray, name: s
 # %% ../nbs/appendix/gradient_report.ipynb #51bb42bf
 def report_html(report: GradientReport) -> str:
     """The report for a notebook."""
-    rows = "".join(
-        f"<tr><td><code>{html.escape(name)}</code></td><td>{verdict}</td><td>{analytic:.8g}</td><td>{numeric:.8g}</td>"
-        f"<td>{error:.0e}</td><td>{'' if math.isnan(left) else f'{left:.4g}'}</td><td>{'' if math.isnan(right) else f'{right:.4g}'}</td></tr>"
-        for name, verdict, analytic, numeric, error, left, right in report.rows
-    )
     heads = ("coordinate", "verdict", "given", "measured", "error", "left", "right")
-    table = f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>{rows}</table>" if rows else ""
+    first = f"<tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>"
+    table = f"<table>{first}{''.join(row.html() for row in report.rows)}</table>"
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in report.notes())
-    picture = curve_svg(*report.curve, report.worst) if report.curve else ""
+    picture = curve_svg(report.worst, *report.curve) if report.curve else ""
     word, rest = html.escape(report.verdict), html.escape(report.summary())
     return f"<p><b>{word}</b>: {rest}</p>{table}<ul>{notes}</ul>{picture}"

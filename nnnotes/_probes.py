@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments import Argument, parts_of, to_numpy
+from ._arguments import Argument, array_sizes, parts_of, to_numpy
 from ._slopes import Line, measure_noise
 from ._validation import expected
 
 # %% auto #0
-__all__ = ['as_number', 'call_watched', 'Probe']
+__all__ = ['as_number', 'call_watched', 'Probe', 'measure_function', 'coordinate_line', 'direction_line']
 
 # %% ../nbs/appendix/probes.ipynb #5d97f4c0
 def as_number(name: str, result: Any) -> float:
@@ -55,7 +55,8 @@ class Probe:
         self.value = as_number("f(x)", result)
         if not math.isfinite(self.value):
             raise expected("f(x)", "a finite number", self.value)
-        self._measure(np.random.default_rng(seed), spacings)
+        self.deterministic = all(self.at(argument.vector) == self.value for _ in range(3))
+        self.noise, self.eps = measure_function(self, np.random.default_rng(seed), spacings)
 
     def at(self, vector: np.ndarray) -> float:
         """The value at another point; NaN outside of the domain."""
@@ -67,48 +68,49 @@ class Probe:
         value = float(result.item()) if result.dtype.kind in "biuf" else math.nan
         return value if math.isfinite(value) else math.nan
 
-    def _measure(self, rng: np.random.Generator, count: int) -> None:
-        """Noise and precision of the values, and whether they are the same each time."""
-        argument = self.argument
-        again = [self.at(argument.vector) for _ in range(3)]
-        self.deterministic = all(value == self.value for value in again)
-        if not self.deterministic:
-            again += [self.at(argument.vector) for _ in range(9)]
-        direction = argument.scales() * rng.choice([-1.0, 1.0], len(argument.vector))
-        seen = [self.value]
+    def line(self, move: Callable[[float], tuple[np.ndarray, float]], scale: float, least: float) -> Line:
+        """The line of the points that `move` makes of a step; it also says how long rounding made the step."""
 
-        def along(t: float) -> float:
-            seen.append(self.at(argument.vector + t * direction))
-            return seen[-1]
+        def at(step: float) -> tuple[float, float]:
+            vector, made = move(step)
+            return self.at(vector), made
 
-        finest = -math.log2(argument.eps.max()) - 4
-        spacings = [1.37 * 2.0**-n for n in np.linspace(finest, 0.4 * finest, count)]
-        noise = measure_noise(along, spacings, 0.0)
-        with np.errstate(over="ignore"):
-            single = all(math.isnan(value) or value == float(np.float32(value)) for value in seen)
-        self.eps = float(np.finfo(np.float32 if single else np.float64).eps)
-        self.noise = max(noise, self.eps * abs(self.value))
-        if not self.deterministic:
-            self.noise = max(self.noise, 3 * float(np.nanstd(again)))
-
-    def coordinate(self, n: int, scale: float) -> Line:
-        """The line on which the number n of x moves."""
-        start, dtype = self.argument.vector, self.argument.dtypes[self.argument.part_at(n)]
-
-        def at(t: float) -> tuple[float, float]:
-            vector = start.copy()
-            vector[n] = dtype.type(start[n] + t)  # the float that x will hold, so that we know how far it went
-            return self.at(vector), float(vector[n] - start[n])
-
-        least = 4 * self.argument.eps[n] * abs(start[n]) or scale * 2.0**-80
         return Line(at, self.value, self.noise, self.eps, scale, least, not self.deterministic)
 
-    def direction(self, v: np.ndarray) -> Line:
-        """The line from x in the direction of a vector."""
-        start = self.argument.vector
-        least = 8 * float(self.argument.eps.max())
+# %% ../nbs/appendix/probes.ipynb #bad2ad8d
+def measure_function(probe: Probe, rng: np.random.Generator, spacings: int) -> tuple[float, float]:
+    """A bound for the noise of the values, and the spacing of the floats in which they are computed."""
+    argument, seen = probe.argument, [probe.value]
+    direction = array_sizes(argument) * rng.choice([-1.0, 1.0], len(argument.vector))
 
-        def at(t: float) -> tuple[float, float]:
-            return self.at(start + t * v), t
+    def along(t: float) -> float:
+        seen.append(probe.at(argument.vector + t * direction))
+        return seen[-1]
 
-        return Line(at, self.value, self.noise, self.eps, 1.0, least, not self.deterministic)
+    finest = -math.log2(argument.eps.max()) - 4
+    noise = measure_noise(along, [1.37 * 2.0**-n for n in np.linspace(finest, 0.4 * finest, spacings)], 0.0)
+    with np.errstate(over="ignore"):
+        single = all(math.isnan(value) or value == float(np.float32(value)) for value in seen)
+    eps = float(np.finfo(np.float32 if single else np.float64).eps)
+    if not probe.deterministic:
+        noise = max(noise, 3 * float(np.nanstd([probe.at(argument.vector) for _ in range(12)])))
+    return max(noise, eps * abs(probe.value)), eps
+
+# %% ../nbs/appendix/probes.ipynb #567ea9c6
+def coordinate_line(probe: Probe, n: int, scale: float) -> Line:
+    """The line on which the number n of x moves."""
+    start, argument = probe.argument.vector, probe.argument
+    dtype = argument.dtypes[argument.part_at(n)]
+
+    def move(step: float) -> tuple[np.ndarray, float]:
+        vector = start.copy()
+        vector[n] = dtype.type(start[n] + step)  # the float that x will hold, so that we know how far it went
+        return vector, float(vector[n] - start[n])
+
+    return probe.line(move, scale, 4 * argument.eps[n] * abs(start[n]) or scale * 2.0**-80)
+
+# %% ../nbs/appendix/probes.ipynb #140dc879
+def direction_line(probe: Probe, v: np.ndarray) -> Line:
+    """The line from x in the direction of a vector."""
+    start = probe.argument.vector
+    return probe.line(lambda step: (start + step * v, step), 1.0, 8 * float(probe.argument.eps.max()))

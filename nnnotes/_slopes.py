@@ -142,7 +142,7 @@ class Differences:
             self.rounding = np.maximum(line.noise, line.eps * largest) / np.fmax(ahead_t, -behind_t)
         self.both = np.isfinite(self.slopes) & (ahead_t > 0) & (behind_t < 0)
 
-    def on(self, chosen: np.ndarray) -> "Differences":
+    def on(self, chosen: np.ndarray) -> Differences:
         """The same at some of the steps."""
         some = object.__new__(Differences)
         some.__dict__ = {name: values[chosen] for name, values in self.__dict__.items()}
@@ -173,7 +173,8 @@ def ladder(line: Line) -> Differences:
     """Differences at steps from large to small, each a quarter of the one before."""
     top = line.scale
     for _ in range(0 if line.restless else 12):
-        change = np.fmax(*(abs(line.at(t)[0] - line.value) for t in (top, -top)))
+        ahead, behind = line.at(top)[0], line.at(-top)[0]
+        change = np.fmax(abs(ahead - line.value), abs(behind - line.value))
         if not change <= 1e6 * line.noise:  # NaN, too: there is no way up
             break
         top *= RATIO
@@ -188,14 +189,15 @@ def edge_slope(line: Line, d: Differences) -> Slope:
         if np.count_nonzero(inside) < 3:
             continue
         slopes, rounding, steps = side[inside], 2 * d.rounding[inside], d.steps[inside]
-        kept = {"steps": steps, "slopes": slopes, "rounding": rounding}
+        slope = Slope(kind="jump", step=steps[-1], steps=steps, slopes=slopes, rounding=rounding)
+        setattr(slope, name, slopes[-1])
         if grows_without_end(slopes, rounding):
-            return Slope(kind="jump", step=steps[-1], **{name: slopes[-1]}, **kept)
+            return slope
         found = consistent_estimate(slopes, rounding, RATIO, (1, 2, 3, 4))
         if found is not None:
-            value, error, place = found
-            rise = d.moves[inside][place] / steps[place]
-            return Slope(value, error, "edge", step=steps[place], rise=rise, **{name: value}, **kept)
+            slope.value, slope.error, place = found
+            slope.kind, slope.step, slope.rise = "edge", steps[place], d.moves[inside][place] / steps[place]
+            return slope
     return Slope(kind="unknown")
 
 # %% ../nbs/appendix/slopes.ipynb #3fcdda33

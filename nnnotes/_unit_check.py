@@ -6,12 +6,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 # %% auto #0
-__all__ = ['BLOCK', 'tails', 'layer_slopes', 'unit_slopes', 'network_slopes']
+__all__ = ['BLOCK', 'Pass', 'tails', 'layer_slopes', 'unit_slopes', 'network_slopes']
+
+# %% ../nbs/appendix/unit_check.ipynb #99f4bb59
+class Pass(NamedTuple):
+    """A network and what a pass forward made: the sums Z and the outputs A of each layer, the inputs before these."""
+
+    weights: Sequence[np.ndarray]
+    biases: Sequence[np.ndarray]
+    activations: Sequence[Any]
+    Z: Sequence[np.ndarray]
+    A: Sequence[np.ndarray]
 
 # %% ../nbs/appendix/unit_check.ipynb #202e9b31
 BLOCK = 1 << 15  # numbers in the first array of a block of tails
@@ -28,10 +38,9 @@ def tails(moved: np.ndarray, weights: Sequence[np.ndarray], activations: Sequenc
     return x
 
 # %% ../nbs/appendix/unit_check.ipynb #d031c022
-def layer_slopes(
-    layer: int, weights: Sequence, biases: Sequence, activations: Sequence, Z: Sequence, A: Sequence, dA: np.ndarray, h: float
-) -> np.ndarray:
+def layer_slopes(layer: int, net: Pass, dA: np.ndarray, h: float) -> np.ndarray:
     """dL/dZ of one layer by central differences: (N, units). `dA` is the slope of the loss by the outputs."""
+    weights, biases, activations, Z, A = net
     f, z = activations[layer], Z[layer]
     ahead, behind = f(z + h), f(z - h)
     if layer == len(weights) - 1:
@@ -50,26 +59,22 @@ def layer_slopes(
     return slopes
 
 # %% ../nbs/appendix/unit_check.ipynb #63142ce1
-def unit_slopes(
-    weights: Sequence, biases: Sequence, activations: Sequence, Z: Sequence, A: Sequence, dA: np.ndarray
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def unit_slopes(net: Pass, dA: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """For each layer dL/dZ and a bound for its error."""
-    kinked = any(len(getattr(f, "kinks", ())) for f in activations)
+    kinked = any(len(getattr(f, "kinks", ())) for f in net.activations)
     eps = float(np.finfo(dA.dtype).eps)
     h = eps**0.4 if kinked else eps**0.2 / 4
-    sizes = abs(dA) @ abs(A[-1]).max(0)
-    for layer in range(len(weights)):
-        coarse, fine = (layer_slopes(layer, weights, biases, activations, Z, A, dA, step) for step in (2 * h, h))
+    sizes = abs(dA) @ abs(net.A[-1]).max(0)
+    for layer in range(len(net.weights)):
+        coarse, fine = (layer_slopes(layer, net, dA, step) for step in (2 * h, h))
         better = (4 * fine - coarse) / 3
         yield better, abs(better - fine) + (4 * eps / h) * sizes[:, None]
 
 # %% ../nbs/appendix/unit_check.ipynb #fc744843
-def network_slopes(
-    weights: Sequence, biases: Sequence, activations: Sequence, Z: Sequence, A: Sequence, dA: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def network_slopes(net: Pass, dA: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """All derivatives of the loss, W row by row and b, layer after layer, and bounds for their errors."""
     values, errors = [], []
-    for a, (slopes, error) in zip(A, unit_slopes(weights, biases, activations, Z, A, dA), strict=False):
+    for a, (slopes, error) in zip(net.A[:-1], unit_slopes(net, dA), strict=True):
         values += [(a.T @ slopes).ravel(), slopes.sum(0)]
         errors += [(abs(a).T @ error).ravel(), error.sum(0)]
     return np.concatenate(values), np.concatenate(errors)

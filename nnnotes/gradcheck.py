@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ._arguments import Argument, to_numpy
+from ._arguments import Argument, array_sizes, choose_samples, to_numpy
 from nnnotes._checking import (
     DIRECTIONS,
     Findings,
@@ -21,10 +21,10 @@ from nnnotes._checking import (
     make_report,
     taylor_order,
 )
-from ._gradient_report import WRONG, GradientError, GradientReport  # noqa: F401  # for those who catch errors
-from ._probes import Probe
+from ._gradient_report import KINK, WRONG, GradientError, GradientReport  # noqa: F401  # for those who catch errors
+from ._probes import Probe, direction_line
 from ._slopes import ladder_slope, quick_slope
-from ._unit_check import network_slopes
+from ._unit_check import Pass, network_slopes
 from ._validation import as_positive, check_option, expected
 from .networks import forward
 
@@ -115,8 +115,8 @@ def complex_step(f: Callable[[Any], Any], x: np.ndarray, v: np.ndarray, h: float
 
     Examples
     --------
-    >>> complex_step(lambda x: x**2, 3.0, 1.0, 1e-20)
-    np.float64(6.0)
+    >>> float(complex_step(lambda x: x**2, 3.0, 1.0, 1e-20))
+    6.0
     """
     return np.imag(f(x + 1j * h * v)) / h
 
@@ -124,6 +124,15 @@ def complex_step(f: Callable[[Any], Any], x: np.ndarray, v: np.ndarray, h: float
 class Estimate(NamedTuple):
     """A numerical derivative and a bound for its error, as :func:`numerical_gradient` returns them.
 
+    Parameters
+    ----------
+    value : float, or arrays shaped like x
+        The derivative.
+    error : float, or arrays shaped like x
+        A bound for its error.
+
+    Notes
+    -----
     The bound is made of what a second step shows of truncation, and of one spacing of rounding in each value of f.
 
     Examples
@@ -167,7 +176,7 @@ class _Function:
         self.step = factor * self.eps ** _POWERS[method] if step is None else as_positive("step", step)
         self.value = self(self.argument.vector)
         if method == "complex":
-            self.check_analytic()
+            _check_analytic(self)
 
     def __call__(self, vector: np.ndarray) -> np.ndarray:
         sideways = np.iscomplexobj(vector)
@@ -186,21 +195,22 @@ class _Function:
 
     def columns(self) -> Iterable[Estimate]:
         """The slopes by each number of x."""
-        x, sizes = self.argument.vector, self.argument.scales()
+        x, sizes = self.argument.vector, array_sizes(self.argument)
         for n in range(len(x)):
             unit = np.zeros(len(x))
             unit[n] = 1
             yield self.estimate(unit, abs(x[n]) or sizes[n])
 
-    def check_analytic(self) -> None:
-        """Compare with real differences along a random line; raise where the complex step shows another slope."""
-        rng = np.random.default_rng(0)
-        v = rng.normal(size=len(self.argument.vector)) * self.argument.scales()
-        weights = rng.normal(size=self.value.shape)
-        probe = Probe(lambda x: (weights * to_numpy(self.f(x))).sum(), self.argument, seed=0)
-        sideways = (weights * complex_step(self, self.argument.vector, v, self.step)).sum()
-        if judge(ladder_slope(probe.direction(v)), sideways) in (WRONG, "kink"):
-            raise expected("f", "a function that is analytic at x", "abs, max, a comparison or the like: write method='central'")
+# %% ../nbs/06_gradcheck.ipynb #9c2ab4a9
+def _check_analytic(function: _Function) -> None:
+    """Compare with real differences along a random line; raise where the complex step shows another slope."""
+    argument, rng = function.argument, np.random.default_rng(0)
+    v, weights = rng.normal(size=len(argument.vector)) * array_sizes(argument), rng.normal(size=function.value.shape)
+    probe = Probe(lambda x: (weights * to_numpy(function.f(x))).sum(), argument, seed=0)
+    sideways = float((weights * complex_step(function, argument.vector, v, function.step)).sum())
+    if judge(ladder_slope(direction_line(probe, v)), sideways) in (WRONG, KINK):
+        got = "abs, max, a comparison or the like: write method='central'"
+        raise expected("f", "a function that is analytic at x", got)
 
 # %% ../nbs/06_gradcheck.ipynb #9330f41c
 def numerical_jacobian(
@@ -223,8 +233,8 @@ def numerical_jacobian(
 
     Returns
     -------
-    value, error : ndarray, shape of f(x) followed by shape of x
-        The derivatives, and bounds for their errors.
+    Estimate
+        ``value`` and ``error``, of the shape of f(x) followed by that of x: derivatives, and bounds for their errors.
 
     Raises
     ------
@@ -276,8 +286,8 @@ def numerical_gradient(
 
     Returns
     -------
-    value, error : ndarrays, shaped like x
-        The derivatives, and bounds for their errors.
+    Estimate
+        ``value`` and ``error``, shaped like x: the derivatives, and bounds for their errors.
 
     Raises
     ------
@@ -294,7 +304,7 @@ def numerical_gradient(
     >>> from nnnotes.gradcheck import numerical_gradient
     >>> slope = numerical_gradient(lambda w: np.tanh(w["a"]).sum(), {"a": np.array([0.0, 1.0])}, method="complex")
     >>> slope.value["a"].round(4), slope.error["a"].max() < 1e-15
-    (array([1.    , 0.42  ]), np.True_)
+    (array([1.  , 0.42]), np.True_)
     """
     function = _Function(f, x, method, step)
     if function.value.size != 1:
@@ -311,15 +321,17 @@ def directional_derivative(
 
     Parameters
     ----------
-    f, x, method, step : callable, array_like or dict or list of arrays, str, float
+    f, x : callable, array_like or dict or list of arrays
         As for :func:`numerical_gradient`; f may return an array.
     v : shaped like x
         The direction; its length counts.
+    method, step : str, float
+        As for :func:`numerical_jacobian`.
 
     Returns
     -------
-    value, error : float or ndarray, shape of f(x)
-        The slope, and a bound for its error.
+    Estimate
+        ``value`` and ``error``, of the shape of f(x): the slope, and a bound for its error.
 
     Raises
     ------
@@ -338,8 +350,8 @@ def directional_derivative(
     length = np.linalg.norm(direction)
     if not length > 0:
         raise expected("v", "a direction with a length", length)
-    size = (np.linalg.norm(function.argument.vector) or 1.0) / length
-    return function.estimate(direction, size)
+    size = float(np.linalg.norm(function.argument.vector) or 1.0)
+    return function.estimate(direction, size / float(length))
 
 # %% ../nbs/06_gradcheck.ipynb #7c067be2
 def check_gradient(
@@ -408,13 +420,13 @@ def check_gradient(
     >>> import numpy as np
     >>> from nnnotes.gradcheck import check_gradient
     >>> report = check_gradient(lambda x: (x**2).sum(), lambda x: x, np.array([1.0, 3.0]))
-    >>> report.verdicts, report.quotient
-    (array(['wrong', 'wrong'], dtype='<U18'), 0.5)
+    >>> report.verdicts.tolist(), round(report.quotient, 6)
+    (['wrong', 'wrong'], 0.5)
     """
     argument, rng = Argument(x, names), np.random.default_rng(seed)
     given, grad_writes, wobble = call_gradient(grad, argument)
-    probe, findings, sizes = Probe(f, argument, seed), Findings(argument, given), argument.scales()
-    chosen = argument.choose(samples, rng)
+    probe, findings, sizes = Probe(f, argument, seed), Findings(argument, given), array_sizes(argument)
+    chosen = choose_samples(argument, samples, rng)
     try:
         for n in progress(chosen):
             findings.note(n, *check_coordinate(probe, n, given[n], sizes[n], wobble))
@@ -488,16 +500,18 @@ def check_network(
     layers = [(f"W{n}", W, f"b{n}", b) for n, (W, b) in enumerate(zip(net.weights, net.biases, strict=True), 1)]
     names = Argument({name: part for one in layers for name, part in (one[:2], one[2:])}).name
     argument = Argument(net.parameters, names)
-    findings, sizes = Findings(argument, argument.flat("gradient", own if gradient is None else gradient)), argument.scales()
+    given = argument.flat("gradient", own if gradient is None else gradient)
+    findings, sizes = Findings(argument, given), array_sizes(argument)
     Z, A = forward(np.asarray(X, net.dtype), net.weights, net.biases, net.activations)
+    passed = Pass(net.weights, net.biases, net.activations, Z, A)
     v = np.random.default_rng(seed).normal(size=len(sizes)) * sizes / np.sqrt(len(sizes))
     probe = Probe(lambda vector: loss(net.with_parameters(vector).forward(X), target)[0], argument, seed, spacings=3)
-    line = probe.direction(v)
+    line = direction_line(probe, v)
     along = quick_slope(line) or ladder_slope(line)
     dA = np.asarray(loss(A[-1], target)[1])
-    findings.fill(*network_slopes(net.weights, net.biases, net.activations, Z, A, dA))
+    findings.fill(*network_slopes(passed, dA))
     if judge(along, findings.numeric @ v) == WRONG:  # the loss's own slope is wrong: measure that, too
         dA = numerical_gradient(lambda outputs: loss(outputs, target)[0], A[-1], method="richardson").value
-        findings.fill(*network_slopes(net.weights, net.biases, net.activations, Z, A, dA))
+        findings.fill(*network_slopes(passed, dA))
         findings.notes.append("the gradient that the loss returns is not the slope of its value")
-    return make_report(findings, probe, taylor_order(probe, findings.given, v), "", 0.0, sizes)
+    return make_report(findings, probe, taylor_order(probe, given, v), "", 0.0, sizes)
