@@ -318,11 +318,11 @@ def _gradcheck_presets() -> list[dict[str, Any]]:
         "a plain curve": ("cube", 0.7, "float64", -8),
         "x + h = x": ("cube", 0.7, "float32", -8),
         "on a pedestal": ("offset", 0.7, "float64", -8),
-        "… in float32": ("offset", 0.7, "float32", -3),
+        "the same in float32": ("offset", 0.7, "float32", -3),
         "saturated": ("tanh", 4, "float64", -5),
         "near a pole": ("bell", 0.1, "float64", 0),
         "beside a kink": ("abs", -0.01, "float64", -1),
-        "on it": ("abs", 0, "float64", -1),
+        "on the kink": ("abs", 0, "float64", -1),
     }
     return _list_presets(
         Situations={

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 from conftest import show
+from test_explore_hands import centre, finger
 from test_explore_page import FORMULAS, agree, compute
 
 from nnnotes._step_errors import (
@@ -291,3 +292,14 @@ def test_a_click_on_the_picture_brings_the_knob(open_page):
     page.evaluate("frame()")
     exponent = root.get_by_role("slider", name="Step h").get_attribute("aria-valuenow")
     assert float(exponent) == pytest.approx(-12, abs=0.02)
+
+
+def test_a_finger_drags_the_step_and_the_point(open_page):
+    page = open_page(390, has_touch=True)
+    root = show(page, "GradCheck", {})
+    for name, far in (("Step h", -4), ("Point x", 1)):
+        handle = root.get_by_role("slider", name=name)
+        handle.scroll_into_view_if_needed()
+        x, y = centre(handle.locator(".nn-knob") if name == "Step h" else handle)
+        finger(page, [(x + 10 * i, y) for i in range(9)])
+        assert float(handle.get_attribute("aria-valuenow")) > far
