@@ -341,10 +341,13 @@ def run(network: Trainable, X: np.ndarray) -> tuple[list[np.ndarray], list[np.nd
 
 # %% ../nbs/appendix/network_type.ipynb #5e7a0029
 def check_sums(network: Trainable, X: np.ndarray) -> None:
-    """Raise if the sums of a layer are not finite; the error says which layer."""
+    """Raise if the sums of a layer are not finite, or its outputs although the sums are."""
     for layer in range(1, len(network.sizes)):
         weights, biases = network.weights[:layer], network.biases[:layer]
-        Z, _ = network._forward(X, weights, biases, (*network.activations[: layer - 1], np.positive))
+        Z, A = network._forward(X, weights, biases, (*network.activations[: layer - 1], np.positive))
+        if not is_finite(A[-2]):
+            got = f"{show_first(A[-2], ~np.isfinite(A[-2]))} in layer {layer - 1}"
+            raise expected("activations", "finite outputs", got)
         if not is_finite(Z[-1]):
             got = f"{show_first(Z[-1], ~np.isfinite(Z[-1]))} in layer {layer}"
             raise expected("X", f"inputs for which the sums of all layers are finite in {Z[-1].dtype}", got)

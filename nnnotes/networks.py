@@ -148,9 +148,10 @@ def _activation_named(text: str) -> Differentiable | None:
     if kind not in makers:
         return plain.get(text)
     try:
-        return makers[kind](*(float(part.partition("=")[2]) for part in numbers.split(",")))
+        made = makers[kind](*(float(part.partition("=")[2]) for part in numbers.split(",")))
     except (TypeError, ValueError):
         return None
+    return made if repr(made) == text else None
 
 # %% ../nbs/05_networks.ipynb #05ae0029
 class _Saved(Trainable):
@@ -353,7 +354,7 @@ class MLP(_Saved):
         MLP 3-1 (identity), 4 parameters, float64
         """
         Ws, bs = as_layers(weights, biases, orientation)
-        sizes = (len(Ws[0]), *map(len, bs))
+        sizes = as_sizes((len(Ws[0]), *map(len, bs)))
         return cls._new(sizes, as_activations(activations, len(bs), tanh, identity), join(Ws, bs))
 
 # %% ../nbs/05_networks.ipynb #05ae0032
