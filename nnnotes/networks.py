@@ -120,7 +120,7 @@ def backward(
     .. math:: dZ = dA \\odot f'(Z), \\quad dW = A_{in}^T dZ, \\quad db = \\sum_n dZ_n, \\quad dA_{in} = dZ W^T
 
     Proved for each activation of `nnnotes.activations`, any slopes of the outputs, and so any loss, at
-    (N, sizes) = (2, 3-5-4), (3, 2-4) and (2, 3-4-1-5).
+    (N, sizes) = (3, 2-4), (2, 5-4-3) and (2, 3-4-1-5).
 
     Examples
     --------
@@ -277,8 +277,8 @@ class MLP(_Saved):
     Notes
     -----
     With :math:`A_0 = X`, layer n computes :math:`Z_n = A_{n-1} W_n + b_n` and :math:`A_n = f_n(Z_n)`. Its
-    gradient is proved for each activation of `nnnotes.activations` and each loss of `nnnotes.losses`, at
-    (N, sizes) = (2, 3-4-2) and others: see `backward`.
+    gradient is proved for each activation of `nnnotes.activations` with each loss of `nnnotes.losses` that
+    takes logits or outputs, at (N, sizes) = (2, 4-1-3); for any loss see `backward`.
 
     Examples
     --------
@@ -441,7 +441,7 @@ def glorot_normal(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarra
 
 # %% ../nbs/05_networks.ipynb #05ae0036
 def glorot_uniform(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    """Weights between -l and l, l² = 6/(D + K): of the same variance as `glorot_normal`. Also called Xavier.
+    """Uniform weights of variance 2/(D + K), as `glorot_normal` has; also called Xavier's.
 
     Parameters
     ----------
@@ -498,7 +498,7 @@ def uniform(limit: float) -> Initializer:
 
 # %% ../nbs/05_networks.ipynb #05ae0038
 def orthogonal(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    """Weights whose rows are orthonormal, or their columns where there are more rows.
+    """Orthonormal rows of weights, or orthonormal columns where there are more rows.
 
     Parameters
     ----------
@@ -544,7 +544,7 @@ class Replicas(Trainable):
 
     Parameters
     ----------
-    sizes, activations, dtype : sequence of int, Activation or sequence of them, type
+    sizes, activations : sequence of int, Activation or sequence of them
         As for `MLP`: all networks share them.
     rng : sequence of int or Generator, or one of them with `count`
         A seed for each network, which then starts as ``MLP(..., rng=seed)`` does. One seed with
@@ -553,6 +553,8 @@ class Replicas(Trainable):
         How many networks, where `rng` is a single seed or generator.
     initializer : str, callable, or sequence of R of them
         As for `MLP`; a sequence has one for each network.
+    dtype : {numpy.float64, numpy.float32}
+        The type of the parameters.
 
     Attributes
     ----------
@@ -576,7 +578,7 @@ class Replicas(Trainable):
 
     Notes
     -----
-    The gradient is proved to be that of each network alone, at (N, sizes, R) = (2, 3-4-2, 5).
+    The gradient is proved to be that of each network alone, at (N, sizes, R) = (2, 6-4-3, 5).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Networks: against PyTorch; parameters as views; files, damaged and whole; what is refused; R networks as each alone."""
+"""Networks: against PyTorch; parameters as views; files, damaged and whole; what is refused; R networks at once."""
 import copy
 import os
 import pickle
@@ -24,7 +24,8 @@ from nnnotes.networks import (
 
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 SQUARED = losses.squared_error_value_and_grad
-ACTIVATIONS = {f.name: f for f in (tanh, scaled_tanh(1.25, 0.75), logistic, softplus, relu, leaky_relu(0.125), identity)}
+KNOWN = tanh, scaled_tanh(1.25, 0.75), logistic, softplus, relu, leaky_relu(0.125), identity
+ACTIVATIONS = {f.name: f for f in KNOWN}
 X = np.random.default_rng(1).normal(size=(3, 4))
 MATRIX = np.array([[1.0, 0.5], [0.25, 1], [0.125, 0.5]])
 
@@ -273,9 +274,9 @@ def ones(*shape, dtype=np.float64):
 
 
 @pytest.mark.parametrize(("weights", "biases", "said"), [
-    ([ones(2, 3), ones(4, 1)], [ones(3), ones(1)], "weights[1]: expected 3 inputs, the outputs of the layer before, got 4"),
+    ([ones(2, 3), ones(4, 1)], [ones(3), ones(1)], "weights[1]: expected 3 inputs, the outputs of the layer be"),
     ([ones(3, 2), ones(1, 3)], [ones(3), ones(1)], "write orientation='outputs_first'"),
-    ([ones(3, 2)], [ones(3)], "biases[0]: expected shape (2,), one for each output, got shape (3,): write orientation="),
+    ([ones(3, 2)], [ones(3)], "biases[0]: expected shape (2,), one for each output, got shape (3,): write"),
     ([ones(2, 3)], [ones(4)], "biases[0]: expected shape (3,), one for each output, got shape (4,)"),
     ([ones(2, 3)], [], "biases: expected one for each of the weights, at least one, 1, got 0"),
     ([], [], "at least one"),
@@ -283,7 +284,7 @@ def ones(*shape, dtype=np.float64):
     ([ones(2, 3)], [ones(3, 1)], "biases[0]: expected an array with 1 dimension, got shape (3, 1)"),
     ([ones(2, 3, dtype=np.float32)], [ones(3)], "expected one dtype, got float32 and float64"),
     ([ones(2, 3, dtype=np.float16)], [ones(3)], "weights[0]: expected float32, float64"),
-    ([ones(0, 3)], [ones(3)], "at least one"),
+    ([ones(0, 3)], [ones(3)], "sizes: expected at least two positive integers"),
 ])  # fmt: skip
 def test_arrays_that_do_not_fit(weights, biases, said):
     with pytest.raises((ValueError, TypeError)) as caught:
@@ -367,9 +368,9 @@ def test_default_activations():
     ({"initializer": "xavier"}, ValueError, "initializer: expected lecun_normal, .* of .rng, shape., got 'xavier'"),
     ({"initializer": 3}, ValueError, "initializer: expected"),
     ({"initializer": lambda rng, shape: np.ones(3)}, ValueError, "initializer: expected a matrix"),
-    ({"initializer": lambda rng, shape: np.ones(shape).T}, ValueError, r"weights of shape \(4, 3\), got shape \(3, 4\)"),
+    ({"initializer": lambda rng, shape: np.ones(shape).T}, ValueError, r"of shape \(4, 3\), got shape \(3, 4\)"),
     ({"initializer": lambda rng, shape: np.full(shape, np.nan)}, ValueError, "initializer: expected finite numbers"),
-    ({"activations": np.tanh}, TypeError, "activations: expected objects with __call__ and derivative, .*activations.tanh"),
+    ({"activations": np.tanh}, TypeError, "activations: expected objects with __call__ .*activations.tanh"),
     ({"activations": "relu"}, TypeError, "got 'relu': write nnnotes.activations.relu"),
     ({"activations": Sine}, TypeError, r"write Sine\(\)"),
     ({"activations": [tanh] * 3}, ValueError, "activations: expected one, or 2, one for each layer of weights, got 3"),
@@ -434,10 +435,10 @@ def test_overflow_is_no_silent_nan():
     for f in (identity, relu, Sine()):
         net = MLP([2, 3, 1], [f, identity], rng=0, initializer=uniform(1))
         net.parameters *= 1e308
-        with pytest.raises(ValueError, match=r"X: expected inputs for which the sums of all layers are finite in float64"):
+        with pytest.raises(ValueError, match="X: expected inputs for which the sums of all layers are finite"):
             net.forward([[1e9, -1e9]])
     net = MLP.from_arrays([[[1e-200]]], [[0.0]])
-    with pytest.raises(ValueError, match=r"gradient: expected numbers that are finite in float64, got inf at W1\[0, 0\]"):
+    with pytest.raises(ValueError, match=r"gradient: expected numbers that are finite .* got inf at W1\[0, 0\]"):
         net.backward([[1e200]], [[1e200]])
     assert MLP.from_arrays([[[1e200]]], [[0.0]], tanh).forward([[1e200]]) == 1  # the limit is right
 
@@ -535,7 +536,7 @@ def test_activations_of_the_user(tmp_path):
     path, mine = tmp_path / "net", Sine()
     for own in (mine, Impostor()):
         MLP([4, 3, 2], [own, identity], rng=0).save(path)
-        with pytest.raises(ValueError, match=r"activations: expected .* write MLP\.load\(path, activations=\[\.\.\.\]\)"):
+        with pytest.raises(ValueError, match=r"activations: .* write MLP\.load\(path, activations="):
             MLP.load(path)
         assert MLP.load(path, activations=[own, identity]).activations == (own, identity)
     with pytest.raises(ValueError, match="activations: expected one, or 2"):
@@ -587,7 +588,8 @@ def rewritten(path, **changes):
 @pytest.mark.parametrize("changes", [
     {"kind": None}, {"sizes": None}, {"activations": None}, {"parameters": None},
     {"kind": "nnnotes.networks.MLP, version 2"}, {"kind": 3}, {"kind": ["nnnotes.networks.MLP, version 1"]},
-    {"sizes": [4, 3, 3]}, {"sizes": [4.0, 3, 2]}, {"sizes": [[4, 3, 2]]}, {"sizes": [4]}, {"sizes": [-4, 3, 2]}, {"sizes": 4},
+    {"sizes": [4, 3, 3]}, {"sizes": [4.0, 3, 2]}, {"sizes": [[4, 3, 2]]}, {"sizes": [4]}, {"sizes": [-4, 3, 2]},
+    {"sizes": 4},
     {"activations": ["tanh"]}, {"activations": [1, 2]}, {"activations": "tanh"},
     {"parameters": np.ones(22)}, {"parameters": np.ones((23, 1))}, {"parameters": np.ones(23, int)},
     {"parameters": np.ones(23, np.float16)}, {"parameters": np.ones(23, complex)},
@@ -599,7 +601,10 @@ def test_arrays_that_do_not_fit_in_a_file(saved, changes):
         MLP.load(path)
 
 
-@pytest.mark.parametrize("name", ["tanh(1)", "scaled_tanh(a=x, b=1)", "scaled_tanh(a=1.0)", "leaky_relu(slope=-1.0)", "eval"])
+NOBODYS = "tanh(1)", "scaled_tanh(a=x, b=1)", "scaled_tanh(a=1.0)", "leaky_relu(slope=-1.0)", "eval"
+
+
+@pytest.mark.parametrize("name", NOBODYS)
 def test_names_of_activations_that_nobody_knows(saved, name):
     path, _ = saved
     rewritten(path, activations=np.array([name, "identity"]))
@@ -716,7 +721,8 @@ def test_replicas_are_each_alone(sizes, loss, shared, dtype):
     _, dX = many.backward(inputs, np.ones_like(outputs))
     assert outputs.shape == (3, 2, R) and gradient.shape == many.parameters.shape and dX.shape == (3, 4, R)
     assert outputs.dtype == gradient.dtype == dX.dtype == dtype
-    close, total = partial(np.testing.assert_allclose, rtol=1e3 * np.finfo(dtype).eps, atol=10 * np.finfo(dtype).eps), 0
+    eps, total = np.finfo(dtype).eps, 0
+    close = partial(np.testing.assert_allclose, rtol=1e3 * eps, atol=10 * eps)
     for r, net in enumerate(many):
         own = inputs if shared else inputs[:, :, r]
         assert np.array_equal(net.parameters, MLP(sizes, rng=r, dtype=dtype).parameters)
@@ -731,7 +737,8 @@ def test_replicas_are_each_alone(sizes, loss, shared, dtype):
 def test_parameters_of_replicas():
     many = Replicas([2, 3, 1], rng=range(4))
     assert many.parameters.shape == (13, 4) and many.parameters.flags.c_contiguous
-    assert [W.shape for W in many.weights] == [(2, 3, 4), (3, 1, 4)] and [b.shape for b in many.biases] == [(3, 4), (1, 4)]
+    assert [W.shape for W in many.weights] == [(2, 3, 4), (3, 1, 4)]
+    assert [b.shape for b in many.biases] == [(3, 4), (1, 4)]
     assert all(np.shares_memory(part, many.parameters) for part in (*many.weights, *many.biases))
     alone = many[-1]
     alone.parameters[:] = 0
@@ -765,7 +772,7 @@ def test_seeds_of_replicas():
     ({"rng": [1, 2], "count": 2}, ValueError, "count: expected nothing where rng has a seed for each network, got 2"),
     ({"rng": 1, "count": 0}, ValueError, "count: expected at least one network, got 0"),
     ({"rng": 1, "count": 2.0}, TypeError, r"count: expected an integer, got 2\.0"),
-    ({"rng": [1, 2], "initializer": ["orthogonal"]}, ValueError, "initializer: expected one, or 2, one for each network, got 1"),
+    ({"rng": [1, 2], "initializer": ["orthogonal"]}, ValueError, "initializer: expected one, or 2, one for each"),
 ])  # fmt: skip
 def test_arguments_of_replicas(arguments, error, said):
     with pytest.raises(error, match=said):
