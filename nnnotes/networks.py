@@ -41,7 +41,7 @@ def __dir__() -> list[str]:
     """What `dir()` and the Tab key show: what this module exports, not what it imports."""
     return __all__  # noqa: F821  # nbdev writes it
 
-# %% ../nbs/05_networks.ipynb #05ae001c
+# %% ../nbs/05_networks.ipynb #05ae001d
 def forward(
     X: np.ndarray,
     weights: Sequence[np.ndarray],
@@ -83,7 +83,7 @@ def forward(
         A.append(f(Z[-1]))
     return Z, A
 
-# %% ../nbs/05_networks.ipynb #05ae001d
+# %% ../nbs/05_networks.ipynb #05ae001e
 def backward(
     dA: np.ndarray,
     weights: Sequence[np.ndarray],
@@ -131,7 +131,7 @@ def backward(
     ([array([[10.,  0.],
            [10.,  0.]])], [array([10.,  0.])], array([[10.,  0.]]))
     """
-    dW, db = [*weights], [*weights]  # places, one for each layer
+    dW, db = [*weights], [*weights]  # a place for each layer
     for n in reversed(range(len(weights))):
         dZ = dA * activations[n].derivative(Z[n])
         dW[n] = A[n].T @ dZ
@@ -139,7 +139,7 @@ def backward(
         dA = dZ @ weights[n].T
     return dW, db, dA
 
-# %% ../nbs/05_networks.ipynb #05ae0028
+# %% ../nbs/05_networks.ipynb #05ae002b
 def _activation_named(text: str) -> Differentiable | None:
     """The activation of this package that shows itself by this text, if there is one."""
     plain = {repr(f): f for f in (tanh, logistic, softplus, identity, relu)}
@@ -153,7 +153,7 @@ def _activation_named(text: str) -> Differentiable | None:
         return None
     return made if repr(made) == text else None
 
-# %% ../nbs/05_networks.ipynb #05ae0029
+# %% ../nbs/05_networks.ipynb #05ae002c
 class _Saved(Trainable):
     """A network that can be written to a file."""
 
@@ -231,7 +231,7 @@ class _Saved(Trainable):
             raise expected("activations", "those of nnnotes.activations, or to be given", got)
         return cls._new(sizes, as_activations(found, len(names)), vector)
 
-# %% ../nbs/05_networks.ipynb #05ae002a
+# %% ../nbs/05_networks.ipynb #05ae002d
 class MLP(_Saved):
     """A multilayer perceptron: layers of weights, biases and activations, and their gradient.
 
@@ -357,7 +357,7 @@ class MLP(_Saved):
         sizes = as_sizes((len(Ws[0]), *map(len, bs)))
         return cls._new(sizes, as_activations(activations, len(bs), tanh, identity), join(Ws, bs))
 
-# %% ../nbs/05_networks.ipynb #05ae0032
+# %% ../nbs/05_networks.ipynb #05ae0035
 def lecun_normal(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     """Normal weights of variance 1/D, which keep the size of signals on their way forward.
 
@@ -384,7 +384,7 @@ def lecun_normal(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray
     """
     return rng.normal(0, np.sqrt(1 / shape[0]), shape)
 
-# %% ../nbs/05_networks.ipynb #05ae0033
+# %% ../nbs/05_networks.ipynb #05ae0036
 def he_normal(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     """Normal weights of variance 2/D, for layers whose inputs come from ReLUs.
 
@@ -411,7 +411,7 @@ def he_normal(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     """
     return rng.normal(0, np.sqrt(2 / shape[0]), shape)
 
-# %% ../nbs/05_networks.ipynb #05ae0034
+# %% ../nbs/05_networks.ipynb #05ae0037
 def glorot_normal(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     """Normal weights of variance 2/(D + K), between what forward and backward ask for.
 
@@ -439,7 +439,7 @@ def glorot_normal(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarra
     """
     return rng.normal(0, np.sqrt(2 / sum(shape)), shape)
 
-# %% ../nbs/05_networks.ipynb #05ae0036
+# %% ../nbs/05_networks.ipynb #05ae0039
 def glorot_uniform(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     """Uniform weights of variance 2/(D + K), as `glorot_normal` has; also called Xavier's.
 
@@ -469,7 +469,7 @@ def glorot_uniform(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarr
     limit = np.sqrt(6 / sum(shape))
     return rng.uniform(-limit, limit, shape)
 
-# %% ../nbs/05_networks.ipynb #05ae0037
+# %% ../nbs/05_networks.ipynb #05ae003a
 def uniform(limit: float) -> Initializer:
     """An initializer that draws weights between -limit and limit, of variance limit²/3.
 
@@ -496,7 +496,7 @@ def uniform(limit: float) -> Initializer:
     end = as_positive("limit", limit)
     return lambda rng, shape: rng.uniform(-end, end, shape)
 
-# %% ../nbs/05_networks.ipynb #05ae0038
+# %% ../nbs/05_networks.ipynb #05ae003b
 def orthogonal(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     """Orthonormal rows of weights, or orthonormal columns where there are more rows.
 
@@ -527,7 +527,7 @@ def orthogonal(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     Q *= np.sign(np.diagonal(R))  # or some orthogonal matrices would be more probable than others
     return Q if shape[0] >= shape[1] else Q.T
 
-# %% ../nbs/05_networks.ipynb #05ae003a
+# %% ../nbs/05_networks.ipynb #05ae003d
 def _as_initializer(value: str | Initializer) -> Initializer:
     """A function that draws weights, by its name or as it is."""
     known = {f.__name__: f for f in (lecun_normal, he_normal, glorot_normal, glorot_uniform, orthogonal)}
@@ -536,7 +536,7 @@ def _as_initializer(value: str | Initializer) -> Initializer:
         raise expected("initializer", f"{', '.join(known)}, or a function of (rng, shape)", repr(value))
     return draw
 
-# %% ../nbs/05_networks.ipynb #05ae004b
+# %% ../nbs/05_networks.ipynb #05ae004e
 class Replicas(Trainable):
     """R networks of one architecture, which differ in their parameters; the last axis of all arrays is theirs.
 
