@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['Activations', 'Initializer', 'Loss', 'ARRAYS', 'KIND', 'Differentiable', 'as_sizes', 'as_activations',
-           'show_activation', 'Views', 'split', 'join', 'count_parameters', 'parameter_names', 'Parameters',
-           'check_vector', 'Network', 'draw_parameters', 'as_layers', 'check_layer_shapes', 'in_dtype_of', 'as_inputs',
+           'show_activation', 'Views', 'split', 'join', 'count_parameters', 'parameter_names', 'check_vector',
+           'Parameters', 'Network', 'draw_parameters', 'as_layers', 'check_layer_shapes', 'in_dtype_of', 'as_inputs',
            'check_parameters', 'run', 'check_sums', 'as_slopes', 'call_loss', 'finish', 'Trainable', 'replace_file',
            'write_network', 'read_array', 'read_network']
 
@@ -101,18 +101,18 @@ def split(vector: np.ndarray, sizes: Sequence[int]) -> tuple[Views, Views]:
         start = end
     return weights, biases
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0011
+# %% ../nbs/appendix/network_type.ipynb #5e7a0012
 def join(weights: Iterable[np.ndarray], biases: Iterable[np.ndarray]) -> np.ndarray:
     """Weights and biases in one new vector."""
     pairs = zip(weights, biases, strict=True)
     return np.concatenate([part for W, b in pairs for part in (W.reshape(-1, *W.shape[2:]), b)])
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0012
+# %% ../nbs/appendix/network_type.ipynb #5e7a0013
 def count_parameters(sizes: Sequence[int]) -> int:
     """How many weights and biases there are."""
     return sum((D + 1) * K for D, K in pairwise(sizes))
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0014
+# %% ../nbs/appendix/network_type.ipynb #5e7a0015
 def parameter_names(sizes: Sequence[int]) -> list[str]:
     """A name for each number of the vector: "W1[3, 2]", "b1[0]"."""
     names = []
@@ -122,6 +122,15 @@ def parameter_names(sizes: Sequence[int]) -> list[str]:
     return names
 
 # %% ../nbs/appendix/network_type.ipynb #5e7a0017
+def check_vector(name: str, value: Any, shape: tuple[int | None, ...]) -> np.ndarray:
+    """`value` as numbers of this shape, in which None stands for any number of networks but 0."""
+    vector = as_numbers(name, value, complex_too=True)
+    fits = vector.ndim == len(shape) and all(s == v or not s and v for s, v in zip(shape, vector.shape, strict=True))
+    if not fits:
+        raise expected(name, f"shape {shape}".replace("None", "R"), f"shape {vector.shape}")
+    return vector
+
+# %% ../nbs/appendix/network_type.ipynb #5e7a001a
 class Parameters:
     """The parameters of a network: one vector, and its views as weights and biases."""
 
@@ -156,16 +165,7 @@ class Parameters:
     def _shape(self) -> tuple[int | None, ...]:
         return self._parameters.shape[0], *[None] * (self._parameters.ndim - 1)
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0018
-def check_vector(name: str, value: Any, shape: tuple[int | None, ...]) -> np.ndarray:
-    """`value` as numbers of this shape, in which None stands for any number of networks but 0."""
-    vector = as_numbers(name, value, complex_too=True)
-    fits = vector.ndim == len(shape) and all(s == v or not s and v for s, v in zip(shape, vector.shape, strict=True))
-    if not fits:
-        raise expected(name, f"shape {shape}".replace("None", "R"), f"shape {vector.shape}")
-    return vector
-
-# %% ../nbs/appendix/network_type.ipynb #5e7a001a
+# %% ../nbs/appendix/network_type.ipynb #5e7a001c
 class Network(Parameters):
     """What a network is besides its formulas."""
 
@@ -241,8 +241,8 @@ class Network(Parameters):
         count = " x ".join(map(str, self._parameters.shape))
         return f"{type(self).__name__} {layers} ({names}), {count} parameters, {self.dtype}"
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a001d
-Initializer: TypeAlias = Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
+# %% ../nbs/appendix/network_type.ipynb #5e7a001f
+Initializer: TypeAlias = "Callable[[np.random.Generator, tuple[int, int]], np.ndarray]"  # NumPy loads `random` late
 
 
 def draw_parameters(
@@ -257,7 +257,7 @@ def draw_parameters(
         weights.append(check_finite("initializer", W))
     return join(weights, map(np.zeros, sizes[1:])).astype(floats)
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0020
+# %% ../nbs/appendix/network_type.ipynb #5e7a0022
 def as_layers(weights: Any, biases: Any, orientation: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Weights, inputs first, and biases, of shapes that fit and of one dtype."""
     check_option("orientation", orientation, ("inputs_first", "outputs_first"))
@@ -273,7 +273,7 @@ def as_layers(weights: Any, biases: Any, orientation: str) -> tuple[list[np.ndar
         raise TypeError(f"weights, biases: expected one dtype, got {got}: write np.asarray(b, np.float32), for example")
     return Ws, bs
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0021
+# %% ../nbs/appendix/network_type.ipynb #5e7a0023
 def check_layer_shapes(Ws: Sequence[np.ndarray], bs: Sequence[np.ndarray], orientation: str) -> None:
     """Raise unless each layer takes what the one before gives, and has a bias for each output."""
     other = "outputs_first" if orientation == "inputs_first" else "inputs_first"
@@ -289,14 +289,14 @@ def check_layer_shapes(Ws: Sequence[np.ndarray], bs: Sequence[np.ndarray], orien
         if b.shape != W.shape[1:]:
             raise expected(f"biases[{n}]", f"shape {W.shape[1:]}, one for each output", f"shape {b.shape}{way}")
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0024
+# %% ../nbs/appendix/network_type.ipynb #5e7a0026
 def in_dtype_of(given: np.ndarray, array: np.ndarray) -> np.ndarray:
     """`array` in the dtype of `given`; complex and exact numbers stay what they are."""
     if np.iscomplexobj(array):
         return array.astype(np.result_type(array, given), copy=False)
     return match_dtypes(given, array)[1]
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0025
+# %% ../nbs/appendix/network_type.ipynb #5e7a0027
 def as_inputs(value: ComplexNumbers, network: Network) -> np.ndarray:
     """`value` as finite numbers, with an axis for the networks if there are many, in their dtype."""
     X, parameters, D = as_numbers("X", value, complex_too=True), network.parameters, network.sizes[0]
@@ -313,7 +313,7 @@ def as_inputs(value: ComplexNumbers, network: Network) -> np.ndarray:
         raise expected("X", f"numbers that are finite in {cast.dtype}", show_first(X, ~np.isfinite(cast)))
     return cast
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0027
+# %% ../nbs/appendix/network_type.ipynb #5e7a0029
 def check_parameters(network: Network) -> None:
     """Raise unless all parameters are finite."""
     vector = network.parameters
@@ -323,7 +323,7 @@ def check_parameters(network: Network) -> None:
         got = f"{vector[place]} at {name}: did training diverge? Take smaller steps"
         raise expected("parameters", "finite numbers", got)
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0028
+# %% ../nbs/appendix/network_type.ipynb #5e7a002b
 def run(network: Trainable, X: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Sums and outputs of all layers for checked inputs, if those of the last are finite."""
     check_parameters(network)
@@ -339,17 +339,20 @@ def run(network: Trainable, X: np.ndarray) -> tuple[list[np.ndarray], list[np.nd
     A[-1] = in_dtype_of(network.parameters, A[-1])
     return Z, A
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0029
+# %% ../nbs/appendix/network_type.ipynb #5e7a002c
 def check_sums(network: Trainable, X: np.ndarray) -> None:
-    """Raise if the sums of a layer are not finite; the error says which layer."""
+    """Raise if the sums of a layer are not finite, or its outputs although the sums are."""
     for layer in range(1, len(network.sizes)):
         weights, biases = network.weights[:layer], network.biases[:layer]
-        Z, _ = network._forward(X, weights, biases, (*network.activations[: layer - 1], np.positive))
+        Z, A = network._forward(X, weights, biases, (*network.activations[: layer - 1], np.positive))
+        if not is_finite(A[-2]):
+            got = f"{show_first(A[-2], ~np.isfinite(A[-2]))} in layer {layer - 1}"
+            raise expected("activations", "finite outputs", got)
         if not is_finite(Z[-1]):
             got = f"{show_first(Z[-1], ~np.isfinite(Z[-1]))} in layer {layer}"
             raise expected("X", f"inputs for which the sums of all layers are finite in {Z[-1].dtype}", got)
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a002a
+# %% ../nbs/appendix/network_type.ipynb #5e7a002e
 Loss: TypeAlias = Callable[[np.ndarray, Any], tuple[Any, np.ndarray]]
 
 
@@ -360,7 +363,7 @@ def as_slopes(name: str, value: Any, outputs: np.ndarray) -> np.ndarray:
         raise expected(name, f"the shape of the outputs, {outputs.shape}", f"shape {dY.shape}")
     return check_finite(name, in_dtype_of(outputs, dY))
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a002b
+# %% ../nbs/appendix/network_type.ipynb #5e7a002f
 def call_loss(loss: Loss, outputs: np.ndarray, target: Any) -> tuple[Any, np.ndarray]:
     """The value of a loss and its gradient at the outputs."""
     answer = loss(outputs, target)
@@ -369,7 +372,7 @@ def call_loss(loss: Loss, outputs: np.ndarray, target: Any) -> tuple[Any, np.nda
         raise TypeError(f"loss: expected a function of (outputs, target) that returns (value, gradient), got {got}")
     return answer[0], as_slopes("gradient of the loss", answer[1], outputs)
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a002c
+# %% ../nbs/appendix/network_type.ipynb #5e7a0030
 def finish(network: Network, weights: Iterable[np.ndarray], biases: Iterable[np.ndarray]) -> np.ndarray:
     """A gradient as one finite vector in the dtype of the network."""
     gradient = in_dtype_of(network.parameters, join(weights, biases))
@@ -379,7 +382,7 @@ def finish(network: Network, weights: Iterable[np.ndarray], biases: Iterable[np.
         raise expected("gradient", f"numbers that are finite in {gradient.dtype}", got)
     return gradient
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a002d
+# %% ../nbs/appendix/network_type.ipynb #5e7a0032
 class Trainable(Network):
     """A network that can be run and differentiated, by `_forward` and `_backward`."""
 
@@ -504,7 +507,7 @@ class Trainable(Network):
         value, dY = call_loss(loss, A[-1], target)
         return value, self._finish(dY, Z, A)[0]
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0030
+# %% ../nbs/appendix/network_type.ipynb #5e7a0035
 def replace_file(path: str | os.PathLike, write: Callable[[Any], object]) -> None:
     """Write a file through `write`; what stood at `path` stays until the new one is complete."""
     target = Path(os.path.realpath(path))
@@ -519,7 +522,7 @@ def replace_file(path: str | os.PathLike, write: Callable[[Any], object]) -> Non
         part.unlink(missing_ok=True)
         raise
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0032
+# %% ../nbs/appendix/network_type.ipynb #5e7a0037
 ARRAYS = ("kind", "sizes", "activations", "parameters")
 KIND = "nnnotes.networks.MLP, version 1"
 
@@ -536,13 +539,13 @@ def write_network(path: str | os.PathLike, network: Network, names: Sequence[str
 
     replace_file(path, write)
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0033
+# %% ../nbs/appendix/network_type.ipynb #5e7a0038
 def read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     """One array of a file; reading all of its bytes checks their sum."""
     array = np.lib.format.read_array(io.BytesIO(archive.read(f"{name}.npy")), allow_pickle=False)
     return array.astype(array.dtype.newbyteorder("="))
 
-# %% ../nbs/appendix/network_type.ipynb #5e7a0034
+# %% ../nbs/appendix/network_type.ipynb #5e7a0039
 def read_network(path: str | os.PathLike) -> tuple[tuple[int, ...], list[str], np.ndarray]:
     """Sizes, names of activations and parameters from a file; a clear error if it is none of ours, or damaged."""
     with open(path, "rb") as file:

@@ -16,7 +16,7 @@ import numpy as np
 __all__ = ['FLOATS', 'COMPLEX', 'CONVERSIONS', 'NOT_NEGATIVE', 'PACKAGES', 'expected', 'is_exact', 'is_masked', 'describe_type',
            'suggest_conversion', 'numbers_from_objects', 'as_array', 'as_numbers', 'show_first', 'check_no_nan',
            'is_finite', 'check_finite', 'Interval', 'check_interval', 'as_positive', 'check_normal', 'match_dtypes',
-           'suggest_integers', 'as_labels', 'as_float_type', 'as_integer', 'as_generator', 'as_axis', 'check_option',
+           'suggest_integers', 'as_labels', 'as_float_type', 'as_integer', 'as_axis', 'check_option', 'as_generator',
            'as_distances', 'missing_extra']
 
 # %% ../nbs/00_notation.ipynb #fa73038c
@@ -272,17 +272,6 @@ def as_integer(name: str, value: object) -> int:
         raise TypeError(f"{name}: expected an integer, got {value!r}")
     return int(value)
 
-# %% ../nbs/00_notation.ipynb #5c0e71e2
-def as_generator(name: str, value: object) -> np.random.Generator:
-    """`value` as a generator of random numbers; an error unless it is one, or a seed."""
-    if isinstance(value, np.random.Generator):
-        return value
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name}: expected an integer seed or a numpy.random.Generator, got {value!r}")
-    if value < 0:
-        raise expected(name, "a seed that is not negative", value)
-    return np.random.default_rng(int(value))
-
 # %% ../nbs/00_notation.ipynb #4f05423b
 def as_axis(name: str, axis: int, ndim: int) -> int:
     """`axis` counted from the front, of an array with `ndim` dimensions."""
@@ -296,6 +285,17 @@ def check_option(name: str, value: object, options: tuple[str, ...]) -> None:
     """Raise unless `value` is one of the words in `options`."""
     if not (isinstance(value, str) and value in options):
         raise expected(name, " or ".join(map(repr, options)), repr(value))
+
+# %% ../nbs/00_notation.ipynb #5c0e71e2
+def as_generator(name: str, value: object) -> np.random.Generator:
+    """`value` as a generator of random numbers; an error unless it is one, or a seed."""
+    if isinstance(value, np.random.Generator):
+        return value
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name}: expected an integer seed or a numpy.random.Generator, got {value!r}")
+    if value < 0:
+        raise expected(name, "a seed that is not negative", value)
+    return np.random.default_rng(int(value))
 
 # %% ../nbs/00_notation.ipynb #5c0e71d1
 def as_distances(name: str, value: object) -> np.ndarray:

@@ -41,7 +41,7 @@ def __dir__() -> list[str]:
     """What `dir()` and the Tab key show: what this module exports, not what it imports."""
     return __all__  # noqa: F821  # nbdev writes it
 
-# %% ../nbs/05_networks.ipynb #05ae001c
+# %% ../nbs/05_networks.ipynb #05ae001d
 def forward(
     X: np.ndarray,
     weights: Sequence[np.ndarray],
@@ -83,7 +83,7 @@ def forward(
         A.append(f(Z[-1]))
     return Z, A
 
-# %% ../nbs/05_networks.ipynb #05ae001d
+# %% ../nbs/05_networks.ipynb #05ae001e
 def backward(
     dA: np.ndarray,
     weights: Sequence[np.ndarray],
@@ -120,7 +120,7 @@ def backward(
     .. math:: dZ = dA \\odot f'(Z), \\quad dW = A_{in}^T dZ, \\quad db = \\sum_n dZ_n, \\quad dA_{in} = dZ W^T
 
     Proved for each activation of `nnnotes.activations`, any slopes of the outputs, and so any loss, at
-    (N, sizes) = (2, 3-5-4), (3, 2-4) and (2, 3-4-1-5).
+    (N, sizes) = (3, 2-4), (2, 5-4-3) and (2, 3-4-1-5).
 
     Examples
     --------
@@ -131,7 +131,7 @@ def backward(
     ([array([[10.,  0.],
            [10.,  0.]])], [array([10.,  0.])], array([[10.,  0.]]))
     """
-    dW, db = [*weights], [*weights]  # places, one for each layer
+    dW, db = [*weights], [*weights]  # a place for each layer
     for n in reversed(range(len(weights))):
         dZ = dA * activations[n].derivative(Z[n])
         dW[n] = A[n].T @ dZ
@@ -139,7 +139,7 @@ def backward(
         dA = dZ @ weights[n].T
     return dW, db, dA
 
-# %% ../nbs/05_networks.ipynb #05ae0028
+# %% ../nbs/05_networks.ipynb #05ae002b
 def _activation_named(text: str) -> Differentiable | None:
     """The activation of this package that shows itself by this text, if there is one."""
     plain = {repr(f): f for f in (tanh, logistic, softplus, identity, relu)}
@@ -148,11 +148,12 @@ def _activation_named(text: str) -> Differentiable | None:
     if kind not in makers:
         return plain.get(text)
     try:
-        return makers[kind](*(float(part.partition("=")[2]) for part in numbers.split(",")))
+        made = makers[kind](*(float(part.partition("=")[2]) for part in numbers.split(",")))
     except (TypeError, ValueError):
         return None
+    return made if repr(made) == text else None
 
-# %% ../nbs/05_networks.ipynb #05ae0029
+# %% ../nbs/05_networks.ipynb #05ae002c
 class _Saved(Trainable):
     """A network that can be written to a file."""
 
@@ -230,7 +231,7 @@ class _Saved(Trainable):
             raise expected("activations", "those of nnnotes.activations, or to be given", got)
         return cls._new(sizes, as_activations(found, len(names)), vector)
 
-# %% ../nbs/05_networks.ipynb #05ae002a
+# %% ../nbs/05_networks.ipynb #05ae002d
 class MLP(_Saved):
     """A multilayer perceptron: layers of weights, biases and activations, and their gradient.
 
@@ -276,8 +277,8 @@ class MLP(_Saved):
     Notes
     -----
     With :math:`A_0 = X`, layer n computes :math:`Z_n = A_{n-1} W_n + b_n` and :math:`A_n = f_n(Z_n)`. Its
-    gradient is proved for each activation of `nnnotes.activations` and each loss of `nnnotes.losses`, at
-    (N, sizes) = (2, 3-4-2) and others: see `backward`.
+    gradient is proved for each activation of `nnnotes.activations` with each loss of `nnnotes.losses` that
+    takes logits or outputs, at (N, sizes) = (2, 4-1-3); for any loss see `backward`.
 
     Examples
     --------
@@ -353,10 +354,10 @@ class MLP(_Saved):
         MLP 3-1 (identity), 4 parameters, float64
         """
         Ws, bs = as_layers(weights, biases, orientation)
-        sizes = (len(Ws[0]), *map(len, bs))
+        sizes = as_sizes((len(Ws[0]), *map(len, bs)))
         return cls._new(sizes, as_activations(activations, len(bs), tanh, identity), join(Ws, bs))
 
-# %% ../nbs/05_networks.ipynb #05ae0032
+# %% ../nbs/05_networks.ipynb #05ae0035
 def lecun_normal(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     """Normal weights of variance 1/D, which keep the size of signals on their way forward.
 
@@ -383,7 +384,7 @@ def lecun_normal(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray
     """
     return rng.normal(0, np.sqrt(1 / shape[0]), shape)
 
-# %% ../nbs/05_networks.ipynb #05ae0033
+# %% ../nbs/05_networks.ipynb #05ae0036
 def he_normal(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     """Normal weights of variance 2/D, for layers whose inputs come from ReLUs.
 
@@ -410,7 +411,7 @@ def he_normal(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     """
     return rng.normal(0, np.sqrt(2 / shape[0]), shape)
 
-# %% ../nbs/05_networks.ipynb #05ae0034
+# %% ../nbs/05_networks.ipynb #05ae0037
 def glorot_normal(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     """Normal weights of variance 2/(D + K), between what forward and backward ask for.
 
@@ -438,9 +439,9 @@ def glorot_normal(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarra
     """
     return rng.normal(0, np.sqrt(2 / sum(shape)), shape)
 
-# %% ../nbs/05_networks.ipynb #05ae0036
+# %% ../nbs/05_networks.ipynb #05ae0039
 def glorot_uniform(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    """Weights between -l and l, l² = 6/(D + K): of the same variance as `glorot_normal`. Also called Xavier.
+    """Uniform weights of variance 2/(D + K), as `glorot_normal` has; also called Xavier's.
 
     Parameters
     ----------
@@ -468,7 +469,7 @@ def glorot_uniform(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarr
     limit = np.sqrt(6 / sum(shape))
     return rng.uniform(-limit, limit, shape)
 
-# %% ../nbs/05_networks.ipynb #05ae0037
+# %% ../nbs/05_networks.ipynb #05ae003a
 def uniform(limit: float) -> Initializer:
     """An initializer that draws weights between -limit and limit, of variance limit²/3.
 
@@ -495,9 +496,9 @@ def uniform(limit: float) -> Initializer:
     end = as_positive("limit", limit)
     return lambda rng, shape: rng.uniform(-end, end, shape)
 
-# %% ../nbs/05_networks.ipynb #05ae0038
+# %% ../nbs/05_networks.ipynb #05ae003b
 def orthogonal(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    """Weights whose rows are orthonormal, or their columns where there are more rows.
+    """Orthonormal rows of weights, or orthonormal columns where there are more rows.
 
     Parameters
     ----------
@@ -526,7 +527,7 @@ def orthogonal(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     Q *= np.sign(np.diagonal(R))  # or some orthogonal matrices would be more probable than others
     return Q if shape[0] >= shape[1] else Q.T
 
-# %% ../nbs/05_networks.ipynb #05ae003a
+# %% ../nbs/05_networks.ipynb #05ae003d
 def _as_initializer(value: str | Initializer) -> Initializer:
     """A function that draws weights, by its name or as it is."""
     known = {f.__name__: f for f in (lecun_normal, he_normal, glorot_normal, glorot_uniform, orthogonal)}
@@ -535,7 +536,7 @@ def _as_initializer(value: str | Initializer) -> Initializer:
         raise expected("initializer", f"{', '.join(known)}, or a function of (rng, shape)", repr(value))
     return draw
 
-# %% ../nbs/05_networks.ipynb #05ae004b
+# %% ../nbs/05_networks.ipynb #05ae004e
 class Replicas(Trainable):
     """R networks of one architecture, which differ in their parameters; the last axis of all arrays is theirs.
 
@@ -543,7 +544,7 @@ class Replicas(Trainable):
 
     Parameters
     ----------
-    sizes, activations, dtype : sequence of int, Activation or sequence of them, type
+    sizes, activations : sequence of int, Activation or sequence of them
         As for `MLP`: all networks share them.
     rng : sequence of int or Generator, or one of them with `count`
         A seed for each network, which then starts as ``MLP(..., rng=seed)`` does. One seed with
@@ -552,6 +553,8 @@ class Replicas(Trainable):
         How many networks, where `rng` is a single seed or generator.
     initializer : str, callable, or sequence of R of them
         As for `MLP`; a sequence has one for each network.
+    dtype : {numpy.float64, numpy.float32}
+        The type of the parameters.
 
     Attributes
     ----------
@@ -575,7 +578,7 @@ class Replicas(Trainable):
 
     Notes
     -----
-    The gradient is proved to be that of each network alone, at (N, sizes, R) = (2, 3-4-2, 5).
+    The gradient is proved to be that of each network alone, at (N, sizes, R) = (2, 6-4-3, 5).
 
     Examples
     --------

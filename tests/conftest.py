@@ -32,6 +32,8 @@ SLOW = (  # what `make quick` leaves out and `make test` begins with, the longes
     "test_losses_accuracy.py",
     "test_proof_losses.py::test_infogain",
     "test_proof_losses.py::test_expected_distance",
+    "test_networks_proof.py::test_each_activation",
+    "test_networks_proof.py::test_a_slip",
     "test_explore_page.py",
     "test_explore_hands.py",
     "test_explore_gradcheck.py",

@@ -13,6 +13,7 @@ import numpy as np
 from nnnotes.activations import scaled_tanh, tanh
 from nnnotes.losses import infogain, softmax
 from nnnotes.similarity import identity_matrix, similarity_from_tree
+from nnnotes.networks import MLP, Replicas
 from nnnotes.proof import ulp_error
 
 tanh("x")
@@ -31,6 +32,13 @@ infogain([[1, 2]], [0], np.eye(2), normalization="mean")
 infogain([[1, 2]], [0], np.eye(2), ignore_label="none")
 identity_matrix(2, dtype=np.int64)
 similarity_from_tree("tree")
+MLP([4, 7])
+MLP([4, 7], np.tanh, rng=0)
+MLP([4, 7], rng=None)
+MLP([4, 7], rng=0, dtype="float16")
+MLP([4, 7], rng=0).forward("x")
+MLP.from_arrays([], [], orientation="pytorch")
+Replicas([4, 7], rng="seed")
 """
 CHECKERS = {"mypy": ["--cache-dir", "/dev/null"], "basedpyright": ["--pythonpath", sys.executable]}
 

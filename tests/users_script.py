@@ -17,6 +17,7 @@ from nnnotes.losses import (
     softmax,
     squared_error_value_and_grad,
 )
+from nnnotes.networks import MLP, Replicas, he_normal, uniform
 from nnnotes.proof import ulp_error
 from nnnotes.similarity import (
     class_weight_matrix,
@@ -78,3 +79,27 @@ def unit(f: Activation, x: npt.NDArray) -> npt.NDArray:
 
 
 unit(relu, np.ones(3))
+
+
+# Networks: their own activation, any loss, many at once
+class Sine:
+    def __call__(self, z: np.ndarray) -> np.ndarray:
+        return np.sin(z)
+
+    def derivative(self, z: np.ndarray) -> np.ndarray:
+        return np.cos(z)
+
+
+net = MLP([4, 20, 7], [tanh, Sine()], rng=0, initializer=he_normal, dtype=np.float32)
+net = MLP((4, 7), relu, rng=np.random.default_rng(0), initializer="orthogonal")
+net = MLP.from_arrays([[[1.0, 2], [3, 4]]], [np.zeros(2)], orientation="outputs_first")
+outputs: np.ndarray = net.forward([[1, 2]])
+loss, gradient = net.value_and_grad([[1, 2]], [[0, 1]], squared_error_value_and_grad)
+net.value_and_grad([[1, 2]], [0], partial(infogain_value_and_grad, H=np.eye(2)))
+net.parameters -= 0.1 * gradient
+net.weights[0][0, 1] = 3
+gradient, slopes = net.copy().backward(np.ones((1, 2)), [[1, 0]])
+labels: list[str] = net.with_parameters(net.parameters + 1j).names
+many = Replicas([4, 7], rng=range(3), initializer=[uniform(0.1), "he_normal", "orthogonal"])
+alone: MLP = many[0]
+alone = next(iter(Replicas([4, 7], rng=0, count=3)))
