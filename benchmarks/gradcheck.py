@@ -33,10 +33,10 @@ from tables import ROOT, table, write
 
 sys.path.insert(0, str(ROOT))
 try:
-    from nnnotes.activations import tanh
     from nnnotes.gradcheck import check_network
     from nnnotes.networks import MLP
 
+    from nnnotes.activations import tanh
     from nnnotes.losses import squared_error_value_and_grad
 except ImportError:
     MLP = None
