@@ -1,7 +1,7 @@
 """What checkers of gradients say to functions that they trip over: python benchmarks/gradcheck_traps.py [WORD]
 
-Needs the peers (python make.py peers); takes a few minutes. Writes the table of benchmarks/README.md; with WORD, only
-prints the rows whose names hold it. The functions, and what is true of them, are in tests/gradcheck_traps.py.
+Needs the peers (python make.py peers); takes a quarter of an hour. Writes the table of benchmarks/README.md; with WORD,
+only prints the rows whose names hold it. The functions, and what is true of them, are in tests/gradcheck_traps.py.
 """
 # ruff: noqa: E402 (threads are set before NumPy is imported)
 import argparse
@@ -61,14 +61,15 @@ def pytorch(trap, **options):
 
     x = torch.tensor(trap.x, dtype=torch.float64, requires_grad=True)
     try:
-        torch.autograd.gradcheck(Function.apply, (x,), **options)
+        passes = torch.autograd.gradcheck(Function.apply, (x,), **options)
     except GradcheckError as error:
         return "not deterministic" if "not reentrant" in str(error) else "wrong", ""
-    return "ok", ""
+    return "ok" if passes else "wrong", ""
 
 
 def pytorch_fast(trap):
-    return pytorch(trap, fast_mode=True)
+    """Of many components without an exception, whose text would take the slow way through all of them."""
+    return pytorch(trap, fast_mode=True, raise_exception=trap.x.size < LOOP)
 
 
 def jax_check_grads(trap):
@@ -154,6 +155,40 @@ PEERS = {
 }
 
 
+def negated_sines(n, dtype):
+    """What JAX and PyTorch's fast mode say of n sines whose derivative has the wrong sign: a function of n outputs."""
+    import jax
+    import jax.numpy as jnp
+    import torch
+    from jax.test_util import check_grads
+
+    x = np.random.default_rng(0).normal(size=n).astype(dtype)
+    f = jax.custom_jvp(jnp.sin)
+    f.defjvp(lambda primals, tangents: (jnp.sin(primals[0]), -jnp.cos(primals[0]) * tangents[0]))
+    said = {}
+    for mode in ("fwd", "rev"):
+        try:
+            check_grads(f, (jnp.asarray(x),), order=1, modes=[mode])
+        except AssertionError:
+            said[mode] = "wrong", True
+        else:
+            said[mode] = "ok", False
+
+    class Function(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return torch.sin(x)
+
+        @staticmethod
+        def backward(ctx, outer):
+            return -torch.cos(ctx.saved_tensors[0]) * outer
+
+    given = torch.tensor(x, requires_grad=True)
+    passes = torch.autograd.gradcheck(Function.apply, (given,), fast_mode=True, raise_exception=False)
+    return [*said.values(), ("ok", False) if passes else ("wrong", True)]
+
+
 # ------------------------------------------------------------------------------------------------------------ verdicts
 
 
@@ -221,7 +256,7 @@ def cell(said, right):
     return said if right is None else f"{said} {RIGHT if right else WRONG}"
 
 
-def report(asked, missing, rows):
+def report(asked, missing, rows, sines):
     counts = []
     for name in asked:
         right = [row[name][1] for _, row in rows.values() if row[name][1] is not None]
@@ -233,6 +268,9 @@ def report(asked, missing, rows):
     parts = [f"Python {platform.python_version()}, NumPy {np.__version__}, {versions}."]
     parts += [f"**Not installed, and so not asked: {', '.join(missing)}.**"] if missing else []
     parts += [table(["", "right", *asked], [["**right answers**", "", *counts], *lines])]
+    if sines:
+        head = ["derivative of sin, negated", "JAX, forward mode", "JAX, reverse mode", "PyTorch fast mode"]
+        parts += [table(head, [[name, *(cell(*pair) for pair in pairs)] for name, pairs in sines.items()])]
     return "\n\n".join(parts)
 
 
@@ -244,7 +282,11 @@ def main():
     logging.getLogger("jax").setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore")
     warnings.simplefilter("error", np.exceptions.ComplexWarning)  # an imaginary part would be lost
-    text = report(*verdicts(word))
+    asked, missing, rows = verdicts(word)
+    there = not word and not {"jax", "torch"} & set(missing)
+    sizes = ((1000, np.float32), (1000, np.float64), (200_000, np.float32), (200_000, np.float64)) if there else ()
+    sines = {f"{n:,} numbers, {dtype.__name__}": negated_sines(n, dtype) for n, dtype in sizes}
+    text = report(asked, missing, rows, sines)
     print(text)
     if not word:
         write("gradcheck_traps.py", text)

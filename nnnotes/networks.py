@@ -536,7 +536,7 @@ def _as_initializer(value: str | Initializer) -> Initializer:
         raise expected("initializer", f"{', '.join(known)}, or a function of (rng, shape)", repr(value))
     return draw
 
-# %% ../nbs/05_networks.ipynb #05ae004e
+# %% ../nbs/05_networks.ipynb #05ae004f
 class Replicas(Trainable):
     """R networks of one architecture, which differ in their parameters; the last axis of all arrays is theirs.
 

@@ -241,9 +241,12 @@ def large():
         for n in (1000, 200_000):
             x = rng.normal(size=n).astype(dtype).astype(float)
             x[77] = 1
+            name = f"Σ of {n:,} squares in {dtype.__name__}"
             truth = "wrong" if dtype == np.float64 or n == 1000 else "wrong, rounding-limited, undecidable"
-            traps.append(trap(f"Σ of {n:,} squares in {dtype.__name__}, one sign flipped", f,
-                              but_one(lambda x: 2 * x, 77, -1), x, truth, (77,), others, dtype))  # fmt: skip
+            slip = but_one(lambda x: 2 * x, 77, -1)
+            if n == 1000:
+                traps.append(trap(name, f, lambda x: 2 * x, x, others, dtype=dtype))
+            traps.append(trap(f"{name}, one sign flipped", f, slip, x, truth, (77,), others, dtype))
     return traps
 
 
