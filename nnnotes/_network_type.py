@@ -449,7 +449,7 @@ class Trainable(Network):
         Raises
         ------
         ValueError, TypeError
-            As `forward`; also if `dY` has not the shape of the outputs or is not finite, or if the gradient
+            As `forward`; also if `dY` has not the shape of the outputs or is not finite, or if a result
             exceeds the largest float.
 
         Examples
@@ -460,7 +460,8 @@ class Trainable(Network):
                [20., 30.]]))
         """
         Z, A = run(self, as_inputs(X, self))
-        return self._finish(as_slopes("dY", dY, A[-1]), Z, A)
+        gradient, dX = self._finish(as_slopes("dY", dY, A[-1]), Z, A)
+        return gradient, check_finite("dX", dX)
 
     def value_and_grad(self, X: ComplexNumbers, target: Any, loss: Loss) -> tuple[Any, np.ndarray]:
         """A loss of the outputs, and its gradient with respect to the parameters.
