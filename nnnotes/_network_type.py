@@ -390,10 +390,10 @@ class Trainable(Network):
     _backward: Callable
 
     def _finish(
-        self, dY: np.ndarray, Z: list[np.ndarray], A: list[np.ndarray]
+        self, dY: np.ndarray, weights: list[np.ndarray], Z: list[np.ndarray], A: list[np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
         with np.errstate(over="ignore", invalid="ignore"):
-            dW, db, dX = self._backward(dY, self.weights, self.activations, Z, A)
+            dW, db, dX = self._backward(dY, weights, self.activations, Z, A)
         return finish(self, dW, db), in_dtype_of(self.parameters, dX)
 
     def forward(self, X: ComplexNumbers) -> np.ndarray:
@@ -449,7 +449,7 @@ class Trainable(Network):
         Raises
         ------
         ValueError, TypeError
-            As `forward`; also if `dY` has not the shape of the outputs or is not finite, or if the gradient
+            As `forward`; also if `dY` has not the shape of the outputs or is not finite, or if a result
             exceeds the largest float.
 
         Examples
@@ -460,7 +460,8 @@ class Trainable(Network):
                [20., 30.]]))
         """
         Z, A = run(self, as_inputs(X, self))
-        return self._finish(as_slopes("dY", dY, A[-1]), Z, A)
+        gradient, dX = self._finish(as_slopes("dY", dY, A[-1]), self.weights, Z, A)
+        return gradient, check_finite("dX", dX)
 
     def value_and_grad(self, X: ComplexNumbers, target: Any, loss: Loss) -> tuple[Any, np.ndarray]:
         """A loss of the outputs, and its gradient with respect to the parameters.
@@ -505,7 +506,8 @@ class Trainable(Network):
         """
         Z, A = run(self, as_inputs(X, self))
         value, dY = call_loss(loss, A[-1], target)
-        return value, self._finish(dY, Z, A)[0]
+        weights = [self.weights[0][:0], *self.weights[1:]]  # no rows: the slopes of the inputs are not asked for
+        return value, self._finish(dY, weights, Z, A)[0]
 
 # %% ../nbs/appendix/network_type.ipynb #5e7a0035
 def replace_file(path: str | os.PathLike, write: Callable[[Any], object]) -> None:

@@ -163,7 +163,8 @@ class _Saved(Trainable):
         Parameters
         ----------
         path : str or path-like
-            The file. If there is one, it is replaced only when the new one is complete.
+            The file, as it is named: no ending is added. If there is one, it is replaced only when the new
+            one is complete.
 
         Raises
         ------
@@ -259,8 +260,12 @@ class MLP(_Saved):
         As given.
     activations : tuple
         One for each layer.
+    parameters : ndarray, shape (P,)
+        All weights and biases, W1 row by row, b1, W2 and so on. To assign to it copies the numbers.
+    names : list of str
+        A name for each of them: "W1[3, 2]", "b1[0]". Layers count from 1, the rest from 0.
     weights : list of ndarray, shapes (D, K)
-        One matrix for each layer, inputs first: views of `parameters`.
+        One matrix for each layer, inputs first: views of `parameters`. To assign to one copies, too.
     biases : list of ndarray, shapes (K,)
         One vector for each layer: views of `parameters`.
 
@@ -562,8 +567,10 @@ class Replicas(Trainable):
         As given.
     activations : tuple
         One for each layer.
+    parameters : ndarray, shape (P, R)
+        All weights and biases, a column for each network, ordered as in `MLP`.
     weights : list of ndarray, shapes (D, K, R)
-        Views of `parameters`, which has the shape (P, R).
+        Views of `parameters`.
     biases : list of ndarray, shapes (K, R)
         Views of `parameters`.
 

@@ -440,6 +440,8 @@ def test_overflow_is_no_silent_nan():
     net = MLP.from_arrays([[[1e-200]]], [[0.0]])
     with pytest.raises(ValueError, match=r"gradient: expected numbers that are finite .* got inf at W1\[0, 0\]"):
         net.backward([[1e200]], [[1e200]])
+    with pytest.raises(ValueError, match=r"dX: expected finite numbers, got inf at \[0, 0\]"):
+        MLP.from_arrays([[[1e200]]], [[0.0]]).backward([[1e-300]], [[1e200]])
     assert MLP.from_arrays([[[1e200]]], [[0.0]], tanh).forward([[1e200]]) == 1  # the limit is right
 
 
