@@ -61,15 +61,14 @@ def pytorch(trap, **options):
 
     x = torch.tensor(trap.x, dtype=torch.float64, requires_grad=True)
     try:
-        passes = torch.autograd.gradcheck(Function.apply, (x,), **options)
+        torch.autograd.gradcheck(Function.apply, (x,), **options)
     except GradcheckError as error:
         return "not deterministic" if "not reentrant" in str(error) else "wrong", ""
-    return "ok" if passes else "wrong", ""
+    return "ok", ""
 
 
 def pytorch_fast(trap):
-    """Of many components without an exception, whose text would take the slow way through all of them."""
-    return pytorch(trap, fast_mode=True, raise_exception=trap.x.size < LOOP)
+    return pytorch(trap, fast_mode=True)  # after a failure it goes the slow way, too, for the words of its error
 
 
 def jax_check_grads(trap):
