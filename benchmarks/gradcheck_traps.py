@@ -194,7 +194,7 @@ def negated_sines(n, dtype):
 def of_peer(ask, trap):
     """What a peer says, and whether it is right.
 
-    It should say ok if, and only if, agreement is among the truth. No success is right where no verdict is called for.
+    It should say ok if, and only if, agreement is among the truth, be it up to noise. No success is right where no verdict is called for.
     """
     try:
         said, detail = ask(trap)
@@ -203,7 +203,7 @@ def of_peer(ask, trap):
     except Exception as error:  # a peer may answer to a trap with any of them
         return f"fails: {type(error).__name__}", None
     no_verdict = trap.truth - {"agrees", "wrong"}
-    right = bool(no_verdict) if said == "no success" else (said == "ok") == ("agrees" in trap.truth)
+    right = bool(no_verdict) if said == "no success" else (said == "ok") == bool(trap.truth & {"agrees", "not deterministic"})
     return said + (f" ({detail})" if detail else ""), right
 
 

@@ -52,7 +52,7 @@ class Probe:
     def __init__(self, f: Callable[[Any], Any], argument: Argument, seed: int, spacings: int = 8) -> None:
         self.f, self.argument = f, argument
         result, self.writes = call_watched(f, argument)
-        self.value = as_number("f(x)", result)
+        self.value, self.single = as_number("f(x)", result), to_numpy(result).dtype == np.float32
         if not math.isfinite(self.value):
             raise expected("f(x)", "a finite number", self.value)
         self.deterministic = all(self.at(argument.vector) == self.value for _ in range(3))
@@ -90,7 +90,8 @@ def measure_function(probe: Probe, rng: np.random.Generator, spacings: int) -> t
     finest = -math.log2(argument.eps.max()) - 4
     noise = measure_noise(along, [1.37 * 2.0**-n for n in np.linspace(finest, 0.4 * finest, spacings)], 0.0)
     with np.errstate(over="ignore"):
-        single = all(math.isnan(value) or value == float(np.float32(value)) for value in seen)
+        rounded = all(math.isnan(value) or value == float(np.float32(value)) for value in seen)
+    single = probe.single or (rounded and len(set(seen)) > 4)
     eps = float(np.finfo(np.float32 if single else np.float64).eps)
     if not probe.deterministic:
         noise = max(noise, 3 * float(np.nanstd([probe.at(argument.vector) for _ in range(12)])))

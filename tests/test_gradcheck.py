@@ -292,7 +292,7 @@ def test_raise_if_wrong():
 
 def test_a_report_for_a_notebook():
     html = check_gradient(lambda x: x @ x, lambda x: x, {"<b>": np.ones(2)}["<b>"])._repr_html_()
-    assert "<svg" in html and "aria-label" in html and "<table>" in html and "wrong" in html
+    assert "<img alt=" in html and "<table>" in html and "wrong" in html
     assert "<b>[0]" not in check_gradient(lambda d: d["<b>"] @ d["<b>"], dict, {"<b>": np.ones(2)})._repr_html_()
 
 
@@ -401,7 +401,7 @@ NOT_ANALYTIC = {
 @pytest.mark.parametrize("kind", NOT_ANALYTIC)
 def test_the_complex_step_refuses(kind):
     x = np.array([0.7, 0.0, -0.4])
-    with pytest.raises(ValueError, match="write method='central'|expected 'central'"):
+    with pytest.raises(ValueError, match="write method='central'"):
         numerical_gradient(NOT_ANALYTIC[kind], x, method="complex")
 
 
