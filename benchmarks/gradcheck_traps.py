@@ -194,7 +194,8 @@ def negated_sines(n, dtype):
 def of_peer(ask, trap):
     """What a peer says, and whether it is right.
 
-    It should say ok if, and only if, agreement is among the truth, be it up to noise. No success is right where no verdict is called for.
+    It should say ok if, and only if, agreement is among the truth, be it up to noise. No success is right where no
+    verdict is called for.
     """
     try:
         said, detail = ask(trap)
@@ -203,7 +204,8 @@ def of_peer(ask, trap):
     except Exception as error:  # a peer may answer to a trap with any of them
         return f"fails: {type(error).__name__}", None
     no_verdict = trap.truth - {"agrees", "wrong"}
-    right = bool(no_verdict) if said == "no success" else (said == "ok") == bool(trap.truth & {"agrees", "not deterministic"})
+    agrees = bool(trap.truth & {"agrees", "not deterministic"})
+    right = bool(no_verdict) if said == "no success" else (said == "ok") == agrees
     return said + (f" ({detail})" if detail else ""), right
 
 
@@ -214,8 +216,10 @@ def of_nnnotes(trap):
     verdicts = np.ravel(check_gradient(trap.f, trap.grad, trap.x.copy()).verdicts)
     asked = np.isin(np.arange(len(verdicts)), range(len(verdicts)) if trap.where is None else trap.where)
     others = trap.others | {"not sampled"}
-    right = all(word in (trap.truth if mine else others) for word, mine in zip(verdicts, asked, strict=True))
-    return ", ".join(dict.fromkeys(map(str, verdicts[asked]))), right
+    truth = trap.truth | ({"not sampled"} if trap.where is None else set())
+    right = all(word in (truth if mine else others) for word, mine in zip(verdicts, asked, strict=True))
+    said = [word for word in dict.fromkeys(map(str, verdicts[asked])) if word != "not sampled"]
+    return ", ".join(said), right
 
 
 def columns():

@@ -13,7 +13,8 @@ import numpy as np
 from ._validation import as_array, as_integer, as_numbers, check_finite, expected
 
 # %% auto #0
-__all__ = ['to_numpy', 'like', 'parts_of', 'rebuilt', 'Layout', 'parts_like', 'Argument', 'array_sizes', 'choose_samples']
+__all__ = ['to_numpy', 'like', 'holds_parts', 'parts_of', 'rebuilt', 'Layout', 'in_order_of', 'parts_like', 'Argument',
+           'array_sizes', 'choose_samples']
 
 # %% ../nbs/appendix/arguments.ipynb #2c3bcd9f
 def to_numpy(value: Any) -> np.ndarray:
@@ -31,13 +32,21 @@ def like(original: Any, numbers: np.ndarray) -> Any:
         return original.at[...].set(numbers)
     return numbers[()] if numbers.ndim == 0 and not isinstance(original, np.ndarray) else numbers
 
+# %% ../nbs/appendix/arguments.ipynb #8e590ac4
+def holds_parts(x: Any) -> bool:
+    """Whether x is a list of arrays, and not one array written as a list of numbers, or of lists of them."""
+    if not isinstance(x, (list, tuple)):
+        return False
+    numbers = (int, float, np.integer, np.floating)
+    return not all(isinstance(part, numbers) or (isinstance(part, (list, tuple)) and not holds_parts(part)) for part in x)
+
 # %% ../nbs/appendix/arguments.ipynb #9b1f93d4
 def parts_of(x: Any, name: str = "x") -> Iterator[tuple[str, Any]]:
     """The arrays in x with their names."""
     if isinstance(x, Mapping):
         for key, part in x.items():
             yield from parts_of(part, str(key) if name == "x" else f"{name}.{key}")
-    elif isinstance(x, (list, tuple)) and not all(isinstance(part, (int, float)) for part in x):
+    elif holds_parts(x):
         for n, part in enumerate(x):
             yield from parts_of(part, f"{name}[{n}]")
     else:
@@ -48,7 +57,7 @@ def rebuilt(x: Any, parts: Iterator[Any]) -> Any:
     """x with other parts in the place of its own."""
     if isinstance(x, Mapping):
         return {key: rebuilt(part, parts) for key, part in x.items()}
-    if isinstance(x, (list, tuple)) and not all(isinstance(part, (int, float)) for part in x):
+    if holds_parts(x):
         inner = [rebuilt(part, parts) for part in x]
         return type(x)(*inner) if hasattr(x, "_fields") else type(x)(inner)
     return next(parts)
@@ -62,6 +71,9 @@ class Layout:
         self.x, self.given = x, names  # names, or a function that makes them, since most are never asked for
         self.names, self.parts = [name for name, _ in found], [part for _, part in found]
         self.numbers = [check_finite(name, as_numbers(name, to_numpy(part))) for name, part in found]
+        for name, part in found:
+            if not isinstance(part, (np.ndarray, np.generic, int, float, list, tuple)) and "float" not in str(part.dtype):
+                raise TypeError(f"{name}: expected float32 or float64, got {part.dtype}")  # f would get truncated numbers
         self.shapes = [array.shape for array in self.numbers]
         self.dtypes = [array.dtype for array in self.numbers]
         self.ends = np.cumsum([0, *(array.size for array in self.numbers)])
@@ -86,20 +98,30 @@ class Layout:
         index = np.unravel_index(n - self.ends[part], self.shapes[part])
         return self.names[part] + (f"[{', '.join(map(str, index))}]" if index else "")
 
+# %% ../nbs/appendix/arguments.ipynb #26b5e762
+def in_order_of(x: Any, name: str, value: Any) -> Any:
+    """The same value with the keys of its dicts in the order of those of x, at any depth."""
+    if isinstance(x, Mapping) and isinstance(value, Mapping):
+        if set(value) != set(x):
+            raise expected(name, f"the keys of x, {sorted(x)}", sorted(value))
+        return {key: in_order_of(x[key], name, value[key]) for key in x}
+    if holds_parts(x) and isinstance(value, (list, tuple)) and len(value) == len(x):
+        return [in_order_of(own, name, part) for own, part in zip(x, value, strict=True)]
+    return value
+
 # %% ../nbs/appendix/arguments.ipynb #a34049aa
 def parts_like(name: str, layout: Layout, value: Any) -> list[Any]:
     """The arrays in something shaped like x, in the order of x."""
-    single = len(layout.parts) == 1 and isinstance(value, (list, tuple)) and len(value) == 1
-    if single and hasattr(value[0], "shape"):
+    if len(layout.parts) == 1 and isinstance(value, (list, tuple)) and len(value) == 1 and hasattr(value[0], "shape"):
         value = value[0]
-    if isinstance(layout.x, Mapping) and isinstance(value, Mapping):
-        if set(value) != set(layout.x):
-            raise expected(name, f"the keys of x, {sorted(layout.x)}", sorted(value))
-        value = {key: value[key] for key in layout.x}
-    found = [part for _, part in parts_of(value)]
+    found = list(parts_of(in_order_of(layout.x, name, value)))
     if len(found) != len(layout.parts):
-        raise expected(name, f"{len(layout.parts)} arrays as in x", f"{len(found)}")
-    return found
+        way = ": value and gradient? Then write lambda x: grad(x)[1]" if len(found) == len(layout.parts) + 1 else ""
+        raise expected(name, f"as many arrays as x has, {len(layout.parts)}", f"{len(found)}{way}")
+    for own, (_, part) in zip(layout.names, found, strict=True):
+        if part is None:
+            raise expected(name, "an array for every array of x", f"None for {own}: does f use it?")
+    return [part for _, part in found]
 
 # %% ../nbs/appendix/arguments.ipynb #5d0f8ddf
 class Argument(Layout):
@@ -143,7 +165,9 @@ def array_sizes(argument: Argument) -> np.ndarray:
     """For each number how large its array is: the root of the mean of the squares, 1 if all are 0."""
     sizes = np.ones(len(argument.vector))
     for cut in argument.slices():
-        largest = abs(argument.vector[cut]).max(initial=0) or 1.0
+        if cut.start == cut.stop:
+            continue
+        largest = abs(argument.vector[cut]).max() or 1.0
         sizes[cut] = largest * np.sqrt(np.mean((argument.vector[cut] / largest) ** 2)) or 1.0
     return sizes
 

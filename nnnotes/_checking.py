@@ -31,8 +31,16 @@ from ._probes import Probe, call_watched, coordinate_line, direction_line
 from ._slopes import Slope, ladder_slope, quick_slope
 
 # %% auto #0
-__all__ = ['DIRECTIONS', 'MISSED', 'WORDS', 'judge', 'check_coordinate', 'call_gradient', 'taylor_order', 'smallest_found',
-           'search_wrong', 'Findings', 'telling', 'check_directions', 'advice_on', 'make_report']
+__all__ = ['DIRECTIONS', 'MISSED', 'WORDS', 'gap_stays', 'judge', 'check_coordinate', 'call_gradient', 'taylor_order',
+           'smallest_found', 'search_wrong', 'Findings', 'telling', 'check_directions', 'advice_on', 'make_report']
+
+# %% ../nbs/appendix/checking.ipynb #872893cc
+def gap_stays(slope: Slope, given: float) -> bool:
+    """Whether steps below that of the estimate confirm its gap to the given number."""
+    gap, below = abs(given - slope.value), slope.steps < slope.step
+    rounding, gaps = slope.rounding[below], abs(slope.slopes - given)[below]
+    confirmed = not len(rounding) or gap > 3 * (slope.error + rounding[0])
+    return bool(confirmed and not np.any(gaps[rounding < 0.6 * gap] <= rounding[rounding < 0.6 * gap]))
 
 # %% ../nbs/appendix/checking.ipynb #7c9a0f09
 def judge(slope: Slope, given: float) -> str:
@@ -43,12 +51,12 @@ def judge(slope: Slope, given: float) -> str:
         return KINK if low - margin <= given <= high + margin else WRONG
     if slope.kind in ("jump", "unknown"):
         return KINK if slope.kind == "jump" else UNDECIDABLE
-    if not abs(given - slope.value) <= 3 * slope.error:  # NaN, too
+    gap, size = abs(given - slope.value), max(abs(given), abs(slope.value), slope.rise)
+    if not gap <= 3 * slope.error and (not math.isfinite(given) or gap_stays(slope, given)):
         return WRONG
-    size = max(abs(given), abs(slope.value), slope.rise)
-    if not size or slope.error > 0.1 * size:
+    if not size or max(slope.error, gap / 3) > 0.1 * size:
         return UNDECIDABLE
-    return LIMITED if slope.error > 1e-3 * size else AGREES
+    return LIMITED if max(slope.error, gap / 3) > 1e-3 * size else AGREES
 
 # %% ../nbs/appendix/checking.ipynb #799ebe24
 def check_coordinate(probe: Probe, n: int, given: float, size: float, wobble: float = 0.0) -> tuple[str, Slope]:
@@ -67,6 +75,7 @@ def check_coordinate(probe: Probe, n: int, given: float, size: float, wobble: fl
     if not probe.deterministic:  # by chance, noise may look calm at a small step
         slope.error = 3 * max(slope.error, probe.noise / scale)
     slope.error += 10 * wobble
+    slope.error = max(slope.error, probe.noise / max(own, size))  # the given gradient is rounded, too
     word = judge(slope, given)
     return (word if steady or word in (WRONG, KINK) else RANDOM), slope
 
@@ -180,7 +189,8 @@ def check_directions(probe: Probe, findings: Findings, directions: Iterable[np.n
             return 0.0
         errors.append(slope.error)
     size = np.linalg.norm(given * sizes)
-    return float(smallest_found(errors) / size) if size and math.isfinite(sum(errors)) else math.inf
+    found = float(smallest_found(errors) / size) if size else math.inf
+    return found if found < 1 else math.inf  # NaN, too
 
 # %% ../nbs/appendix/checking.ipynb #439b9637
 def advice_on(findings: Findings) -> list[str]:
@@ -188,6 +198,8 @@ def advice_on(findings: Findings) -> list[str]:
     wrong = findings.are(WRONG) & np.isfinite(findings.numeric)
     if not wrong.any():
         return findings.notes
+    if not findings.numeric[np.isfinite(findings.numeric)].any():
+        return [*findings.notes, "f does not change with x: does it use another copy of the parameters?"]
     names = (findings.argument.name(n).split("[")[0] for n in range(len(wrong)))
     return findings.notes + advise(findings.given, findings.numeric, wrong, np.array(list(names)))
 

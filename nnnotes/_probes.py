@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from ._slopes import Line, measure_noise
 from ._validation import expected
 
 # %% auto #0
-__all__ = ['as_number', 'call_watched', 'Probe', 'measure_function', 'coordinate_line', 'direction_line']
+__all__ = ['OUTSIDE', 'as_number', 'call_watched', 'Probe', 'measure_function', 'coordinate_line', 'direction_line']
 
 # %% ../nbs/appendix/probes.ipynb #5d97f4c0
 def as_number(name: str, result: Any) -> float:
@@ -36,14 +37,19 @@ def call_watched(function: Callable[[Any], Any], argument: Argument) -> tuple[An
     for array in arrays:
         array.flags.writeable = False
     try:
-        result, writes = function(given), False
+        with warnings.catch_warnings():  # PyTorch warns of arrays that are locked
+            warnings.filterwarnings("ignore", "The given NumPy array is not writ", UserWarning)
+            result, writes = function(given), False
     except ValueError as error:
         if "read-only" not in str(error):
             raise
-        given = argument.filled(argument.vector)
-        result, writes = function(given), True
+        given = argument.filled(argument.vector)  # others than NumPy refuse what is locked even if they only read
+        result, writes = function(given), str(error).startswith(("assignment destination", "output array"))
     kept = argument.flat("x", given)
     return result, writes or kept.tobytes() != argument.vector.tobytes()
+
+# %% ../nbs/appendix/probes.ipynb #aa11cde2
+OUTSIDE = (ValueError, ArithmeticError, RuntimeError, LookupError, AssertionError)  # what people raise there
 
 # %% ../nbs/appendix/probes.ipynb #2d3b6e3b
 class Probe:
@@ -63,7 +69,7 @@ class Probe:
         try:
             with np.errstate(all="ignore"):
                 result = to_numpy(self.f(self.argument.filled(vector)))
-        except (ValueError, ArithmeticError):
+        except OUTSIDE:
             return math.nan
         value = float(result.item()) if result.dtype.kind in "biuf" else math.nan
         return value if math.isfinite(value) else math.nan
@@ -88,13 +94,18 @@ def measure_function(probe: Probe, rng: np.random.Generator, spacings: int) -> t
         return seen[-1]
 
     finest = -math.log2(argument.eps.max()) - 4
-    noise = measure_noise(along, [1.37 * 2.0**-n for n in np.linspace(finest, 0.4 * finest, spacings)], 0.0)
+    close = [1.37 * 2.0**-n for n in np.linspace(finest, 0.4 * finest, spacings)]
+    noise = measure_noise(along, close, 0.0)
+    beside, aside = 2.0**-8, along(2.0**-8)
+    noise_aside = measure_noise(lambda t: along(beside + t), close[: (spacings + 1) // 2], 0.0)
     with np.errstate(over="ignore"):
         rounded = all(math.isnan(value) or value == float(np.float32(value)) for value in seen)
     single = probe.single or (rounded and len(set(seen)) > 4)
     eps = float(np.finfo(np.float32 if single else np.float64).eps)
     if not probe.deterministic:
         noise = max(noise, 3 * float(np.nanstd([probe.at(argument.vector) for _ in range(12)])))
+    elif math.isfinite(aside):
+        noise = max(noise, min(noise_aside, eps**0.5 * abs(aside - probe.value)))
     return max(noise, eps * abs(probe.value)), eps
 
 # %% ../nbs/appendix/probes.ipynb #567ea9c6

@@ -71,7 +71,9 @@ def consistent_estimate(
     for value, error, place in sorted(entries, key=lambda entry: entry[1]):
         away = abs(slopes[place:] - value)
         if np.all(away <= error + rounding[place:] + away[0]):
-            return float(value), float(error), place
+            next_two = slice(1, 3)  # what these say beyond their rounding is an error of this one
+            doubt = (away[next_two] - rounding[place:][next_two] / 4).max(initial=0)
+            return float(value), float(max(error, doubt)), place
     return None
 
 # %% ../nbs/appendix/slopes.ipynb #4c46f796
@@ -172,7 +174,7 @@ RATIO = 4.0
 def ladder(line: Line) -> Differences:
     """Differences at steps from large to small, each a quarter of the one before."""
     top = line.scale
-    for _ in range(0 if line.restless else 12):
+    for _ in range(0 if line.restless else 4):
         ahead, behind = line.at(top)[0], line.at(-top)[0]
         change = np.fmax(abs(ahead - line.value), abs(behind - line.value))
         if not change <= 1e6 * line.noise:  # NaN, too: there is no way up
