@@ -205,7 +205,7 @@ def of_peer(ask, trap):
         return f"fails: {type(error).__name__}", None
     no_verdict = trap.truth - {"agrees", "wrong"}
     agrees = bool(trap.truth & {"agrees", "not deterministic"})
-    right = bool(no_verdict) if said == "no success" else (said == "ok") == agrees
+    right = bool(no_verdict) if said == "no success" else said in trap.truth or (said == "ok") == agrees
     return said + (f" ({detail})" if detail else ""), right
 
 

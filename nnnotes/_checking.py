@@ -193,11 +193,13 @@ def check_directions(probe: Probe, findings: Findings, directions: Iterable[np.n
     return found if found < 1 else math.inf  # NaN, too
 
 # %% ../nbs/appendix/checking.ipynb #439b9637
-def advice_on(findings: Findings) -> list[str]:
+def advice_on(findings: Findings, probe: Probe) -> list[str]:
     """What to look at next."""
     wrong = findings.are(WRONG) & np.isfinite(findings.numeric)
     if not wrong.any():
         return findings.notes
+    if probe.eps > 1e-10:
+        findings.notes.append("f computes in float32, where differences see little: if you can, check in float64")
     if not findings.numeric[np.isfinite(findings.numeric)].any():
         return [*findings.notes, "f does not change with x: does it use another copy of the parameters?"]
     names = (findings.argument.name(n).split("[")[0] for n in range(len(wrong)))
@@ -226,7 +228,7 @@ def make_report(
         worst=argument.name(worst),
         counts=findings.counts(),
         quotient=shared_quotient(given[wrong], findings.numeric[wrong]),
-        advice=advice_on(findings),
+        advice=advice_on(findings, probe),
         noise=probe.noise,
         writes=writes,
         detectable=detectable,

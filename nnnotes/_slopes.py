@@ -79,7 +79,7 @@ def consistent_estimate(
 # %% ../nbs/appendix/slopes.ipynb #4c46f796
 def find_kink(bend: np.ndarray, rounding: np.ndarray) -> str:
     """"kink" or "jump" where the distance of the slopes on both sides stays or grows as the steps shrink, else ""."""
-    seen = np.flatnonzero(bend > 8 * rounding)
+    seen = np.flatnonzero(bend / 8 > rounding)
     if len(seen) < 3 or seen[-1] - seen[-3] != 2:
         return ""
     first, second, third = bend[seen[-3:]]
@@ -93,7 +93,7 @@ def find_kink(bend: np.ndarray, rounding: np.ndarray) -> str:
 # %% ../nbs/appendix/slopes.ipynb #da92c2cd
 def grows_without_end(slopes: np.ndarray, rounding: np.ndarray) -> bool:
     """Whether the slope has no limit: it still grows at the three smallest steps that show it."""
-    seen = np.flatnonzero(abs(slopes) > 8 * rounding)
+    seen = np.flatnonzero(abs(slopes) / 8 > rounding)
     if len(seen) < 3 or seen[-1] - seen[-3] != 2:
         return False
     first, second, third = abs(slopes[seen[-3:]])

@@ -318,7 +318,7 @@ def test_many_coordinates():
         report = check_gradient(f, slip, x, seed=trial)
         assert report.verdicts[place] == "wrong" and report.worst == f"x[{place}]"
     right = check_gradient(f, grad, x)
-    assert 0 < right.detectable < 1e-6 and right.counts["not sampled"] == 19_980
+    assert 0 < right.detectable < 1e-4 and right.counts["not sampled"] == 19_980
 
 
 def test_samples():
