@@ -32,14 +32,11 @@ from statsmodels.tools.numdiff import approx_fprime_cs
 from tables import ROOT, table, write
 
 sys.path.insert(0, str(ROOT))
-try:
-    from nnnotes.gradcheck import check_network
-    from nnnotes.networks import MLP
-
-    from nnnotes.activations import tanh
-    from nnnotes.losses import squared_error_value_and_grad
-except ImportError:
-    MLP = None
+from nnnotes._unit_check import Pass, network_slopes
+from nnnotes.activations import tanh
+from nnnotes.gradcheck import check_network
+from nnnotes.losses import squared_error_value_and_grad
+from nnnotes.networks import MLP, forward
 
 SIZES = (((4, 20, 7), 10), ((64, 100, 30, 10), 32), ((256, 300, 70, 10), 32))  # layers, and samples
 FEW = 20  # parameters that numdifftools is measured with: it takes a hundred calls for each
@@ -152,12 +149,29 @@ def agrees_for_jax(f, x):
     return True
 
 
-def check_ours(network, gradient=None):
-    """The report of our checker."""
+def as_mlp(network):
+    """The network as one of ours, and its loss."""
     net = MLP(network.sizes, tanh, rng=0)
     net.parameters = network.parameters
-    loss = partial(squared_error_value_and_grad, normalization="none")
+    return net, partial(squared_error_value_and_grad, normalization="none")
+
+
+def check_ours(network, gradient=None):
+    """The report of our checker."""
+    net, loss = as_mlp(network)
     return check_network(net, network.X, network.T, loss, gradient)
+
+
+def derivatives_of_ours(part, x):
+    """What the checker compares with: the derivatives, one difference for each unit, without the check around them."""
+    net, loss = as_mlp(part.network)
+
+    def step():
+        Z, A = forward(part.network.X, net.weights, net.biases, net.activations)
+        dA = loss(A[-1], part.network.T)[1]
+        return network_slopes(Pass(net.weights, net.biases, net.activations, Z, A), dA)[0]
+
+    return step
 
 
 CHECKERS = {  # what to call, and how many parameters it is measured with at most, if it costs time for each
@@ -169,7 +183,9 @@ CHECKERS = {  # what to call, and how many parameters it is measured with at mos
     "PyTorch gradcheck": (torch_gradcheck, SOME),
     "PyTorch gradcheck, fast": (lambda part, x: torch_gradcheck(part, x, fast_mode=True), None),
     "JAX check_grads": (jax_check_grads, None),
-} | ({"nnnotes check_network": (lambda part, x: lambda: check_ours(part.network).numeric, None)} if MLP else {})
+    "nnnotes, derivatives alone": (derivatives_of_ours, None),
+    "nnnotes check_network": (lambda part, x: lambda: check_ours(part.network).numeric, None),
+}
 
 
 def measure(network, make, limit, rounds):
@@ -238,7 +254,8 @@ def detect(network):
         "PyTorch gradcheck, fast": lambda mask, seed: masked.pytorch(mask),
         "JAX check_grads": lambda mask, seed: masked.jax(mask),
         "SciPy check_grad, one direction": masked.scipy,
-    } | ({"nnnotes check_network": lambda mask, seed: masked.nnnotes(mask)} if MLP else {})
+        "nnnotes check_network": lambda mask, seed: masked.nnnotes(mask),
+    }
     places = np.random.default_rng(1).integers(len(network.parameters), size=TRIALS)
     for name, passes in checkers.items():
         found = false_alarms = 0
@@ -269,8 +286,7 @@ def report(times, counts, rounds):
     heads = [f"P = {len(Network(*size).parameters):,}" for size in SIZES]
     return "\n\n".join([
         f"Measured on: {platform.machine()}, {os.cpu_count()} cores, {platform.system()}; Python "
-        f"{platform.python_version()}, {versions}; median of {rounds} rounds."
-        + ("" if MLP else " **nnnotes.gradcheck is not there yet, and so not measured.**"),
+        f"{platform.python_version()}, {versions}; median of {rounds} rounds.",
         table(["", *heads], [[name, *row] for name, row in times.items()]),
         f"One component of the largest network's gradient twice as large as it should be, in {TRIALS} trials, and "
         f"none in {TRIALS} others:",

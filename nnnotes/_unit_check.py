@@ -38,8 +38,10 @@ def tails(moved: np.ndarray, weights: Sequence[np.ndarray], activations: Sequenc
     return x
 
 # %% ../nbs/appendix/unit_check.ipynb #d031c022
-def layer_slopes(layer: int, net: Pass, dA: np.ndarray, h: float) -> tuple[np.ndarray, np.ndarray]:
-    """dL/dZ of one layer by central differences, (N, units), and by how much the slopes on both sides differ.
+def layer_slopes(
+    layer: int, net: Pass, dA: np.ndarray, h: float, kinked: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """dL/dZ of one layer by central differences, (N, units); if `kinked`, how much the slopes on both sides differ.
 
     `dA` is the slope of the loss by the outputs.
     """
@@ -49,7 +51,7 @@ def layer_slopes(layer: int, net: Pass, dA: np.ndarray, h: float) -> tuple[np.nd
     if layer == len(weights) - 1:
         return dA * (ahead - behind) / (2 * h), abs(dA * (ahead - 2 * A[-1] + behind)) / h
     after, above = slice(layer + 1, None), weights[layer + 1]
-    slopes, bends = np.empty_like(z), np.empty_like(z)
+    slopes, bends = np.empty_like(z), np.zeros_like(z)
     count = max(1, BLOCK // max(1, len(z) * above.shape[1]))
     for start in range(0, z.shape[1], count):
         units = slice(start, start + count)
@@ -59,7 +61,8 @@ def layer_slopes(layer: int, net: Pass, dA: np.ndarray, h: float) -> tuple[np.nd
             for moved in (ahead, behind)
         )
         slopes[:, units] = np.einsum("unk,nk->nu", up - down, dA) / (2 * h)
-        bends[:, units] = abs(np.einsum("unk,nk->nu", up + down - 2 * A[-1], dA)) / h
+        if kinked:
+            bends[:, units] = abs(np.einsum("unk,nk->nu", up + down - 2 * A[-1], dA)) / h
     return slopes, bends
 
 # %% ../nbs/appendix/unit_check.ipynb #63142ce1
@@ -70,7 +73,7 @@ def unit_slopes(net: Pass, dA: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndar
     h = eps**0.4 if kinked else eps**0.2 / 4
     sizes = abs(dA) @ abs(net.A[-1]).max(0)
     for layer in range(len(net.weights)):
-        (coarse, _), (fine, bend) = (layer_slopes(layer, net, dA, step) for step in (2 * h, h))
+        (coarse, _), (fine, bend) = (layer_slopes(layer, net, dA, step, kinked) for step in (2 * h, h))
         better = (4 * fine - coarse) / 3
         yield better, abs(better - fine) + (4 * eps / h) * sizes[:, None] + (bend if kinked else 0)
 
