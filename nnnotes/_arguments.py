@@ -37,8 +37,8 @@ def holds_parts(x: Any) -> bool:
     """Whether x is a list of arrays, and not one array written as a list of numbers, or of lists of them."""
     if not isinstance(x, (list, tuple)):
         return False
-    numbers = (int, float, np.integer, np.floating)
-    return not all(isinstance(part, numbers) or (isinstance(part, (list, tuple)) and not holds_parts(part)) for part in x)
+    numbers, lists = (int, float, np.integer, np.floating), (list, tuple)
+    return not all(isinstance(part, numbers) or (isinstance(part, lists) and not holds_parts(part)) for part in x)
 
 # %% ../nbs/appendix/arguments.ipynb #9b1f93d4
 def parts_of(x: Any, name: str = "x") -> Iterator[tuple[str, Any]]:
@@ -72,8 +72,8 @@ class Layout:
         self.names, self.parts = [name for name, _ in found], [part for _, part in found]
         self.numbers = [check_finite(name, as_numbers(name, to_numpy(part))) for name, part in found]
         for name, part in found:
-            if not isinstance(part, (np.ndarray, np.generic, int, float, list, tuple)) and "float" not in str(part.dtype):
-                raise TypeError(f"{name}: expected float32 or float64, got {part.dtype}")  # f would get truncated numbers
+            if "int" in str(getattr(part, "dtype", "")) and not isinstance(part, (np.ndarray, np.generic)):
+                raise TypeError(f"{name}: expected float32 or float64, got {part.dtype}")  # steps would be cut off
         self.shapes = [array.shape for array in self.numbers]
         self.dtypes = [array.dtype for array in self.numbers]
         self.ends = np.cumsum([0, *(array.size for array in self.numbers)])

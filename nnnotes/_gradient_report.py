@@ -50,7 +50,7 @@ def advise(analytic: np.ndarray, numeric: np.ndarray, wrong: np.ndarray, groups:
     known = {-1: "the sign", 2: "a factor of 2, as of a square without its half", 0.5: "a factor of a half"}
     known |= {0: "a term that is missing, a tensor that is detached, or a loop that changes an array and not a copy"}
     if np.all(abs(analytic[wrong] - numeric[wrong]) <= 1e-4 * abs(numeric[wrong])):
-        found.append("the gaps are less than 1e-4 of the slopes: a tolerance in f, as of a solver, or float32 in one of them?")
+        found.append("the gaps are below 1e-4 of the slopes: a tolerance in f, as of a solver, or float32 somewhere?")
     elif quotient is not None:
         near = [f": {said}" for factor, said in known.items() if abs(quotient - factor) < 1e-3]
         found.append(f"what is wrong is {quotient:.6g} times what it should be{''.join(near)}")

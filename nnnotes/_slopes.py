@@ -216,11 +216,11 @@ def ladder_slope(line: Line) -> Slope:
     kind = "jump" if endless else find_kink(d.bend, d.rounding)
     if kind:
         n = np.flatnonzero(abs(d.slopes if endless else d.bend) > 8 * d.rounding)[-1]
-        sides = [d.left[n], d.right[n]]
-        if kind == "kink":  # smooth on each side: extrapolate
-            found = [consistent_estimate(side, 2 * d.rounding, RATIO, (1, 2, 3)) for side in (d.left, d.right)]
-            sides = [one[0] if one else side for one, side in zip(found, sides, strict=True)]
-        return Slope(d.slopes[n], math.inf, kind, *sides, d.steps[n], **kept)
+        left, right = (
+            (kind == "kink" and consistent_estimate(side, 2 * d.rounding, RATIO, (1, 2, 3))) or (side[n],)
+            for side in (d.left, d.right)
+        )  # a kink is smooth on each side, so that these can be extrapolated
+        return Slope(d.slopes[n], math.inf, kind, left[0], right[0], d.steps[n], **kept)
     found = consistent_estimate(d.slopes, d.rounding, RATIO, (2, 4, 6))
     if found is None:
         return Slope(kind="unknown", **kept)

@@ -252,10 +252,9 @@ class _Function:
     def __init__(self, f: Callable[[Any], Any], x: Any, method: str, step: float | None) -> None:
         check_option("method", method, tuple(_POWERS))
         self.f, self.argument, self.method = f, Argument(x), method
-        self.eps = float(self.argument.eps.max())
-        self.value = self(self.argument.vector)
-        if self.value.dtype == np.float32:  # whatever x is, f computes in float32
-            self.eps = float(np.finfo(np.float32).eps)
+        self.value = self(self.argument.vector)  # f may compute in float32, whatever x is
+        own = np.finfo(self.value.dtype).eps if self.value.dtype.kind == "f" else 0
+        self.eps = float(max(self.argument.eps.max(), own))
         factor = {"forward": 2, "central": 3 ** (1 / 3)}.get(method, 1)
         self.step = factor * self.eps ** _POWERS[method] if step is None else as_positive("step", step)
         if method == "complex":
@@ -280,9 +279,7 @@ class _Function:
         """The slopes by each number of x."""
         x, sizes = self.argument.vector, array_sizes(self.argument)
         for n in range(len(x)):
-            unit = np.zeros(len(x))
-            unit[n] = 1
-            yield self.estimate(unit, abs(x[n]) or sizes[n])
+            yield self.estimate(np.eye(1, len(x), n)[0], abs(x[n]) or sizes[n])
 
 # %% ../nbs/06_gradcheck.ipynb #9c2ab4a9
 def _check_analytic(function: _Function) -> None:
