@@ -167,12 +167,12 @@ class Findings:
 
 # %% ../nbs/appendix/checking.ipynb #69ad5a7c
 def telling(findings: Findings) -> list[int]:
-    """The coordinates to show: up to five that do not agree, the largest gaps first; else the largest gap of all."""
-    with np.errstate(all="ignore"):
-        gaps = np.nan_to_num(abs(findings.given - findings.numeric) / (findings.error + 1e-300), nan=0.0)
+    """The coordinates to show: up to five that do not agree, the largest relative gaps first; else the least certain."""
+    size = np.maximum(abs(findings.given), abs(findings.numeric)) + 1e-300
     odd = np.flatnonzero(findings.codes < WORDS.index(AGREES))
     if not len(odd):
-        return [int(np.where(findings.are(AGREES), gaps, -1.0).argmax())]
+        return [int(np.where(findings.are(AGREES), findings.error / size, -1.0).argmax())]
+    gaps = np.nan_to_num(abs(findings.given - findings.numeric) / size, nan=np.inf)
     return [int(n) for n in odd[np.lexsort((-gaps[odd], findings.codes[odd]))][:5]]
 
 # %% ../nbs/appendix/checking.ipynb #35492cc3

@@ -47,7 +47,7 @@ def shared_quotient(analytic: np.ndarray, numeric: np.ndarray) -> float | None:
 def advise(analytic: np.ndarray, numeric: np.ndarray, wrong: np.ndarray, groups: np.ndarray) -> list[str]:
     """What to look at next, given which numbers are wrong and which array each of them belongs to."""
     found, quotient = [], shared_quotient(analytic[wrong], numeric[wrong])
-    known = {-1: "the sign", 2: "a factor of 2, as of a square without its half", 0.5: "a factor of a half"}
+    known = {-1: "the sign", 2: "counted twice, or a square without its half", 0.5: "half of it is missing"}
     known |= {0: "a term that is missing, a tensor that is detached, or a loop that changes an array and not a copy"}
     if np.all(abs(analytic[wrong] - numeric[wrong]) <= 1e-4 * abs(numeric[wrong])):
         found.append("the gaps are below 1e-4 of the slopes: a tolerance in f, as of a solver, or float32 somewhere?")
@@ -153,7 +153,7 @@ class GradientReport(ReportFields):
         How the Taylor remainder f(x + h v) - f(x) - h g·v shrinks with h: like h to this power. 2 for a right
         gradient (or 3, where f bends nowhere), 1 for a wrong one; NaN where rounding hides the remainder.
     worst : str
-        The name of the coordinate with the largest gap, in units of what can be seen there.
+        The name of the coordinate with the largest relative gap, or, if all agree, of the least certain one.
     counts : dict
         How often each word occurs.
     quotient : float or None

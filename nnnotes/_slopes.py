@@ -71,8 +71,8 @@ def consistent_estimate(
     for value, error, place in sorted(entries, key=lambda entry: entry[1]):
         away = abs(slopes[place:] - value)
         if np.all(away <= error + rounding[place:] + away[0]):
-            next_two = slice(1, 3)  # what these say beyond their rounding is an error of this one
-            doubt = (away[next_two] - rounding[place:][next_two] / 4).max(initial=0)
+            # what the next two say beyond their own truncation and rounding is an error of this one
+            doubt = (away - away[0] / ratio - rounding[place:] / 4)[1:3].max(initial=0)
             return float(value), float(max(error, doubt)), place
     return None
 

@@ -234,7 +234,7 @@ def _estimate(f: Callable, x: np.ndarray, v: np.ndarray, h: float, method: str, 
     rounding = eps * abs(f(x)) / h
     if method == "complex":
         slope = complex_step(f, x, v, h)
-        return Estimate(slope, 4 * np.finfo(slope.dtype).eps * abs(slope))
+        return Estimate(slope, 4 * np.finfo(np.asarray(slope).dtype).eps * abs(slope))
     if method == "forward":
         fine, coarse = (forward_difference(f, x, v, step) for step in (h, 2 * h))
         return Estimate(fine, abs(fine - coarse) + 2 * rounding)

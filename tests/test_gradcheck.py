@@ -1,10 +1,12 @@
 """The gradient checker: the right word for each trap, no false alarm, x untouched, and errors that hold."""
 import math
+import re
 from functools import partial
 
+import nbformat
 import numpy as np
 import pytest
-from conftest import peer
+from conftest import ROOT, peer
 from gradcheck_traps import traps
 
 from nnnotes.gradcheck import (
@@ -276,7 +278,7 @@ def test_quotients_and_advice():
         return (M * x**2).sum() / 2
 
     doubled = check_gradient(f, lambda x: 2 * M * x, x)
-    assert doubled.quotient == pytest.approx(2) and "factor of 2" in str(doubled)
+    assert doubled.quotient == pytest.approx(2) and "counted twice" in str(doubled)
     assert "the sign" in str(check_gradient(f, lambda x: -M * x, x))
     assert "transposed" in str(check_gradient(f, lambda x: (M * x).T, x))
     assert check_gradient(f, lambda x: M * x, x).advice == []
@@ -444,3 +446,19 @@ def test_errors_name_the_argument(call, arguments, message):
 def test_a_gradient_that_is_not_finite_is_wrong():
     report = check_gradient(lambda x: x @ x, lambda x: np.array([np.nan, np.inf, 2.0]), np.ones(3))
     assert report.verdicts.tolist() == ["wrong", "wrong", "agrees"]
+
+
+def table_rows(text):
+    """The cells of the rows of a Markdown table."""
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row] for row in rows]
+
+
+def test_the_table_of_the_chapter_is_that_of_the_benchmarks():
+    cells = nbformat.read(ROOT / "nbs/06_gradcheck.ipynb", 4).cells
+    heads, _, *rows = table_rows(next(cell.source for cell in cells if "## Other checkers" in cell.source))
+    measured = (ROOT / "benchmarks/README.md").read_text(encoding="utf-8").partition("gradcheck_traps.py: begin")[2]
+    columns, _, *known = table_rows(measured)
+    known = {row[0]: dict(zip(columns, row, strict=True)) for row in known if len(row) == len(columns)}
+    assert len(rows) > 15
+    assert [row for row in rows if row[1:] != [known[row[0]][head] for head in heads[1:]]] == []
