@@ -51,12 +51,15 @@ def judge(slope: Slope, given: float) -> str:
         return KINK if low - margin <= given <= high + margin else WRONG
     if slope.kind in ("jump", "unknown"):
         return KINK if slope.kind == "jump" else UNDECIDABLE
-    gap, size = abs(given - slope.value), max(abs(given), abs(slope.value), slope.rise)
-    if not gap <= 3 * slope.error and (not math.isfinite(given) or gap_stays(slope, given)):
-        return WRONG
-    if not size or max(slope.error, gap / 3) > 0.1 * size:
-        return UNDECIDABLE
-    return LIMITED if max(slope.error, gap / 3) > 1e-3 * size else AGREES
+    gap, size = abs(given - slope.value), max(abs(given), abs(slope.value))
+    if not gap <= 3 * slope.error:
+        if not math.isfinite(given) or gap_stays(slope, given):
+            return WRONG
+        if gap > 1e-3 * size:
+            return UNDECIDABLE
+    if slope.error <= max(1e-3 * size, 1e-6 * slope.rise) and size + slope.rise > 0:
+        return AGREES
+    return LIMITED if size and slope.error <= 0.1 * size else UNDECIDABLE
 
 # %% ../nbs/appendix/checking.ipynb #799ebe24
 def check_coordinate(probe: Probe, n: int, given: float, size: float, wobble: float = 0.0) -> tuple[str, Slope]:
@@ -172,7 +175,8 @@ def telling(findings: Findings) -> list[int]:
     odd = np.flatnonzero(findings.codes < WORDS.index(AGREES))
     if not len(odd):
         return [int(np.where(findings.are(AGREES), findings.error / size, -1.0).argmax())]
-    gaps = np.nan_to_num(abs(findings.given - findings.numeric) / size, nan=np.inf)
+    with np.errstate(invalid="ignore"):
+        gaps = np.nan_to_num(abs(findings.given - findings.numeric) / size, nan=np.inf)
     return [int(n) for n in odd[np.lexsort((-gaps[odd], findings.codes[odd]))][:5]]
 
 # %% ../nbs/appendix/checking.ipynb #35492cc3
