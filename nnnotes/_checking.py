@@ -170,7 +170,7 @@ class Findings:
 
 # %% ../nbs/appendix/checking.ipynb #69ad5a7c
 def telling(findings: Findings) -> list[int]:
-    """The coordinates to show: up to five that do not agree, the largest relative gaps first; else the least certain."""
+    """The coordinates to show: up to five that do not agree, largest relative gaps first; else the least certain."""
     size = np.maximum(abs(findings.given), abs(findings.numeric)) + 1e-300
     odd = np.flatnonzero(findings.codes < WORDS.index(AGREES))
     if not len(odd):

@@ -17,10 +17,15 @@ import numpy as np
 __all__ = ['AGREES', 'WRONG', 'KINK', 'LIMITED', 'UNDECIDABLE', 'RANDOM', 'WRITES', 'SKIPPED', 'MEANINGS', 'shared_quotient',
            'advise', 'Row', 'GradientError', 'ReportFields', 'GradientReport', 'curve_svg', 'report_html']
 
-# %% ../nbs/appendix/gradient_report.ipynb #5433932b
-AGREES, WRONG, KINK = "agrees", "wrong", "kink"
-LIMITED, UNDECIDABLE = "rounding-limited", "undecidable"
-RANDOM, WRITES, SKIPPED = "not deterministic", "changes its input", "not sampled"
+# %% ../nbs/appendix/gradient_report.ipynb #8592a997
+AGREES = "agrees"
+WRONG = "wrong"
+KINK = "kink"
+LIMITED = "rounding-limited"
+UNDECIDABLE = "undecidable"
+RANDOM = "not deterministic"
+WRITES = "changes its input"
+SKIPPED = "not sampled"
 
 # %% ../nbs/appendix/gradient_report.ipynb #a620a41b
 MEANINGS = {
