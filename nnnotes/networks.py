@@ -236,7 +236,8 @@ class _Saved(Trainable):
 class MLP(_Saved):
     """A multilayer perceptron: layers of weights, biases and activations, and their gradient.
 
-    Rows are samples. Whatever it returns has the dtype of its parameters.
+    Rows are samples. Real inputs are cast to the dtype of the parameters, and so are the results. Complex
+    inputs give complex outputs.
 
     Parameters
     ----------
