@@ -91,7 +91,7 @@ class Row(NamedTuple):
 
     def html(self) -> str:
         """The row of a table."""
-        sides = ["" if math.isnan(side) else f"{side:.4g}" for side in (self.left, self.right)]
+        sides = [f"{side:.4g}" for side in (self.left, self.right) if not math.isnan(side)]
         numbers = [f"{self.analytic:.8g}", f"{self.numeric:.8g}", f"{self.error:.0e}", *sides]
         cells = [f"<code>{html.escape(self.name)}</code>", self.verdict, *numbers]
         return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
@@ -258,14 +258,14 @@ def curve_svg(name: str, steps: np.ndarray, gaps: np.ndarray, rounding: np.ndarr
     if np.count_nonzero(kept) < 2:
         return ""
     x, y, r = np.log10(steps[kept]), np.log10(gaps[kept]), np.log10(np.maximum(rounding[kept], 1e-300))
-    low, high = y.min() - 0.5, y.max() + 0.5
+    low, high = math.floor(min(y.min(), max(r.min(), y.max() - 18))), math.ceil(y.max() + 0.1)
     across = 50 + 240 * (x - x.min()) / (np.ptp(x) or 1)
 
     def path(values: np.ndarray) -> str:
         down = 15 + 110 * (high - np.clip(values, low, high)) / (high - low)
         return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(across, down, strict=True))
 
-    ends = (f"1e{x.min():.0f}", f"1e{x.max():.0f}", f"1e{low:.0f}", f"1e{high:.0f}")
+    ends = [f"{10.0**end:.0e}" for end in (x.min(), x.max(), low, high)]
     label = html.escape(f"Gap between the difference and the gradient at {name}, over the step h")
     drawn = (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 300 160" font-size="10" font-family="sans-serif" '
@@ -281,7 +281,9 @@ def curve_svg(name: str, steps: np.ndarray, gaps: np.ndarray, rounding: np.ndarr
 # %% ../nbs/appendix/gradient_report.ipynb #51bb42bf
 def report_html(report: GradientReport) -> str:
     """The report for a notebook."""
-    heads = ("coordinate", "verdict", "given", "measured", "error", "left", "right")
+    heads: tuple[str, ...] = ("coordinate", "verdict", "given", "measured", "error")
+    if any(row.verdict == KINK for row in report.rows):
+        heads += ("slope on the left", "on the right")
     first = f"<tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>"
     table = f"<table>{first}{''.join(row.html() for row in report.rows)}</table>"
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in report.notes())
