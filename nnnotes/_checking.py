@@ -31,16 +31,23 @@ from ._probes import Probe, call_watched, coordinate_line, direction_line
 from ._slopes import Slope, ladder_slope, quick_slope
 
 # %% auto #0
-__all__ = ['DIRECTIONS', 'MISSED', 'WORDS', 'gap_stays', 'judge', 'check_coordinate', 'call_gradient', 'taylor_order',
-           'smallest_found', 'search_wrong', 'Findings', 'telling', 'check_directions', 'advice_on', 'make_report']
+__all__ = ['DIRECTIONS', 'MISSED', 'WORDS', 'visible_gap', 'gap_stays', 'judge', 'check_coordinate', 'call_gradient',
+           'taylor_order', 'smallest_found', 'search_wrong', 'Findings', 'telling', 'check_directions', 'advice_on',
+           'make_report']
+
+# %% ../nbs/appendix/checking.ipynb #49f8feea
+def visible_gap(slope: Slope) -> float:
+    """The gap from which on a number is wrong: three times the error, and what the next smaller step may hide."""
+    below = slope.rounding[slope.steps < slope.step]
+    return 3 * (slope.error + (float(below[0]) if len(below) else 0.0))
 
 # %% ../nbs/appendix/checking.ipynb #872893cc
 def gap_stays(slope: Slope, given: float) -> bool:
     """Whether steps below that of the estimate confirm its gap to the given number."""
-    gap, below = abs(given - slope.value), slope.steps < slope.step
-    rounding, gaps = slope.rounding[below], abs(slope.slopes - given)[below]
-    confirmed = not len(rounding) or gap > 3 * (slope.error + rounding[0])
-    return bool(confirmed and not np.any(gaps[rounding < 0.6 * gap] <= rounding[rounding < 0.6 * gap]))
+    gap = abs(given - slope.value)
+    telling = (slope.steps < slope.step) & (slope.rounding < 0.6 * gap)
+    denied = abs(slope.slopes - given)[telling] <= slope.rounding[telling]
+    return bool(gap > visible_gap(slope) and not denied.any())
 
 # %% ../nbs/appendix/checking.ipynb #7c9a0f09
 def judge(slope: Slope, given: float) -> str:
@@ -112,9 +119,9 @@ DIRECTIONS = 3
 MISSED = 1e-6
 
 # %% ../nbs/appendix/checking.ipynb #0b8826ab
-def smallest_found(errors: Iterable[float]) -> float:
-    """The size of an error that passes all directions with probability `MISSED`, given what each can see."""
-    seen = [3 * error for error in errors]
+def smallest_found(gaps: Iterable[float]) -> float:
+    """The size of an error that passes all directions with probability `MISSED`, given the gaps that each can see."""
+    seen = list(gaps)
     return math.sqrt(2 / math.pi) * math.prod(seen) ** (1 / len(seen)) / MISSED ** (1 / len(seen))
 
 # %% ../nbs/appendix/checking.ipynb #26b238f4
@@ -182,7 +189,7 @@ def telling(findings: Findings) -> list[int]:
 # %% ../nbs/appendix/checking.ipynb #35492cc3
 def check_directions(probe: Probe, findings: Findings, directions: Iterable[np.ndarray], sizes: np.ndarray) -> float:
     """Check slopes along directions, and search where one is wrong; the relative size of an error that all may miss."""
-    given, errors = findings.given, []
+    given, gaps = findings.given, []
     for v in directions:
         slope = ladder_slope(direction_line(probe, v))
         if judge(slope, given @ v) == WRONG:
@@ -191,9 +198,9 @@ def check_directions(probe: Probe, findings: Findings, directions: Iterable[np.n
             if not findings.are(WRONG)[n]:
                 findings.notes.append(f"along a random direction the slope is {slope.value:.6g}, given {given @ v:.6g}")
             return 0.0
-        errors.append(slope.error)
+        gaps.append(visible_gap(slope))
     size = np.linalg.norm(given * sizes)
-    found = float(smallest_found(errors) / size) if size else math.inf
+    found = float(smallest_found(gaps) / size) if size else math.inf
     return found if found < 1 else math.inf  # NaN, too
 
 # %% ../nbs/appendix/checking.ipynb #439b9637

@@ -171,7 +171,8 @@ class GradientReport(ReportFields):
         Which of the functions writes to its input: "", "f", "grad" or "f and grad".
     detectable : float
         Of a large x only samples and random directions are tried. An error of the gradient of this size,
-        relative to its norm, passes them all with a probability below one in a million. 0 if all was tried,
+        relative to it, passes them all with a probability below one in a million, as long as the noise is bounded
+        as measured. (Size: the norm, each number multiplied by the size of its array.) 0 if all was tried,
         infinite where directions tell nothing.
     curve : tuple of three arrays
         For the worst coordinate: steps, gaps between difference and gradient, and rounding.

@@ -14,10 +14,11 @@ import numpy as np
 
 from ._arguments import Argument, array_sizes, parts_of, to_numpy
 from ._slopes import Line, measure_noise
-from ._validation import expected
+from ._validation import describe_type, expected
 
 # %% auto #0
-__all__ = ['OUTSIDE', 'as_number', 'call_watched', 'Probe', 'measure_function', 'coordinate_line', 'direction_line']
+__all__ = ['OUTSIDE', 'as_number', 'check_function', 'call_watched', 'Probe', 'measure_function', 'coordinate_line',
+           'direction_line']
 
 # %% ../nbs/appendix/probes.ipynb #5d97f4c0
 def as_number(name: str, result: Any) -> float:
@@ -28,6 +29,13 @@ def as_number(name: str, result: Any) -> float:
         way = f": write a function that returns {name}.sum(), or use numerical_jacobian" if array.size > 1 else ""
         raise expected(name, "a single real number", got + way)
     return float(array.item())
+
+# %% ../nbs/appendix/probes.ipynb #ea8b9a5c
+def check_function(name: str, value: Any, arguments: str = "x") -> None:
+    """Raise unless a value can be called; the error says what to write."""
+    if not callable(value):
+        way = f"write lambda {arguments}: {name}"
+        raise TypeError(f"{name}: expected a function of {arguments}, got {describe_type(value)}: {way}")
 
 # %% ../nbs/appendix/probes.ipynb #0119fc15
 def call_watched(function: Callable[[Any], Any], argument: Argument) -> tuple[Any, bool]:

@@ -5,12 +5,12 @@
 # %% ../nbs/06_gradcheck.ipynb #d5f6201d
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ._arguments import Argument, array_sizes, choose_samples, to_numpy
+from ._arguments import Argument, array_sizes, choose_samples, holds_parts, to_numpy
 from nnnotes._checking import (
     DIRECTIONS,
     Findings,
@@ -22,11 +22,11 @@ from nnnotes._checking import (
     taylor_order,
 )
 from ._gradient_report import AGREES, KINK, WRONG, GradientError, GradientReport  # noqa: F401  # for those who catch errors
-from ._probes import Probe, direction_line
+from ._probes import Probe, check_function, direction_line
 from ._slopes import ladder_slope
 from ._unit_check import Pass, network_slopes
-from ._validation import as_positive, check_option, expected
-from .networks import forward
+from ._validation import as_generator, as_positive, check_option, describe_type, expected
+from .networks import MLP, forward
 
 if TYPE_CHECKING:
     from nnnotes._validation import Numbers
@@ -54,7 +54,7 @@ def forward_difference(f: Callable[[Any], Any], x: np.ndarray, v: np.ndarray, h:
     x, v : ndarray
         The point and the direction.
     h : float
-        The step.
+        The step, positive.
 
     Returns
     -------
@@ -70,6 +70,7 @@ def forward_difference(f: Callable[[Any], Any], x: np.ndarray, v: np.ndarray, h:
     >>> forward_difference(lambda x: x**2, 3.0, 1.0, 0.5)
     6.5
     """
+    h = as_positive("h", h)
     return (f(x + h * v) - f(x)) / h
 
 # %% ../nbs/06_gradcheck.ipynb #994435c1
@@ -91,6 +92,7 @@ def central_difference(f: Callable[[Any], Any], x: np.ndarray, v: np.ndarray, h:
     >>> central_difference(lambda x: x**2, 3.0, 1.0, 0.5)
     6.0
     """
+    h = as_positive("h", h)
     return (f(x + h * v) - f(x - h * v)) / (2 * h)
 
 # %% ../nbs/06_gradcheck.ipynb #91275c50
@@ -159,7 +161,7 @@ def check_gradient(
     ValueError
         If f(x) is not a single finite number, or grad(x) not shaped like x.
     TypeError
-        If x does not hold float32 or float64.
+        If x does not hold float32 or float64, or if `f`, `grad` or `progress` is no function.
 
     See Also
     --------
@@ -184,7 +186,9 @@ def check_gradient(
     >>> report.verdicts.tolist(), round(report.quotient, 6)
     (['wrong', 'wrong'], 0.5)
     """
-    argument, rng = Argument(x, names), np.random.default_rng(seed)
+    for name, function in (("f", f), ("grad", grad), ("progress", progress)):
+        check_function(name, function)
+    argument, rng = Argument(x, names), as_generator("seed", seed)
     given, grad_writes, wobble = call_gradient(grad, argument)
     probe, findings, sizes = Probe(f, argument, seed), Findings(argument, given), array_sizes(argument)
     chosen = choose_samples(argument, samples, rng)
@@ -223,6 +227,7 @@ def complex_step(f: Callable[[Any], Any], x: np.ndarray, v: np.ndarray, h: float
     >>> float(complex_step(lambda x: x**2, 3.0, 1.0, 1e-20))
     6.0
     """
+    h = as_positive("h", h)
     return np.imag(f(x + 1j * h * v)) / h
 
 # %% ../nbs/06_gradcheck.ipynb #a2b0a912
@@ -251,6 +256,7 @@ class _Function:
 
     def __init__(self, f: Callable[[Any], Any], x: Any, method: str, step: float | None) -> None:
         check_option("method", method, tuple(_POWERS))
+        check_function("f", f)
         self.f, self.argument, self.method = f, Argument(x), method
         self.value = self(self.argument.vector)  # f may compute in float32, whatever x is
         own = np.finfo(self.value.dtype).eps if self.value.dtype.kind == "f" else 0
@@ -266,8 +272,7 @@ class _Function:
         if sideways and not np.iscomplexobj(result):
             raise expected("f", "complex values for complex x", "real ones (abs, real?): write method='central'")
         if not np.all(np.isfinite(result)):
-            at = "x" if vector is self.argument.vector else "a step away from x: choose a smaller step"
-            raise expected("f", "finite numbers around x", f"{result} at {at}")
+            raise expected("f", "finite numbers around x", f"{result}: if it is finite at x, write a smaller step=")
         return result
 
     def estimate(self, v: np.ndarray, size: float) -> Estimate:
@@ -428,6 +433,8 @@ def numerical_jacobian(
            [6., 0.]])
     """
     function = _Function(f, x, method, step)
+    if holds_parts(x) or isinstance(x, Mapping):
+        raise TypeError(f"x: expected one array, got {describe_type(x)}: write numerical_gradient, or join its arrays")
     columns = list(function.columns())
     values, errors = (np.stack([np.asarray(column[n]) for column in columns], -1) for n in (0, 1))
     shape = values.shape[:-1] + function.argument.shapes[0]
@@ -455,7 +462,7 @@ def _loss_slope(loss: Callable[[Any, Any], tuple[Any, Any]], Y: np.ndarray, targ
 
 # %% ../nbs/06_gradcheck.ipynb #e3984654
 def check_network(
-    net: Any,
+    net: MLP,
     X: Numbers,
     target: Any,
     loss: Callable[[Any, Any], tuple[Any, Any]],
@@ -511,17 +518,20 @@ def check_network(
     >>> check_network(net, np.eye(4), np.ones((4, 7)), squared_error_value_and_grad).counts
     {'agrees': 247}
     """
+    if not isinstance(net, MLP):
+        raise TypeError(f"net: expected an MLP, got {describe_type(net)}: write check_gradient, or one of replicas[r]")
+    check_function("loss", loss, "(outputs, target)")
+    rng = as_generator("seed", seed)
     own = net.value_and_grad(X, target, loss)[1]
     argument = Argument(net.parameters, _network_names(net))
     given = argument.flat("gradient", own if gradient is None else gradient)
     findings, sizes = Findings(argument, given), array_sizes(argument)
-    passed = Pass(net.weights, net.biases, net.activations, *forward(
-        np.asarray(X, net.dtype), net.weights, net.biases, net.activations
-    ))  # fmt: skip
+    layers = net.weights, net.biases, net.activations
+    passed = Pass(*layers, *forward(np.asarray(X, net.dtype), *layers))
     dA, right = _loss_slope(loss, passed.A[-1], target, seed)
     findings.fill(*network_slopes(passed, dA))
     findings.notes += [] if right else ["the gradient that the loss returns is not the slope of its value"]
-    v = np.random.default_rng(seed).normal(size=len(sizes)) * sizes / np.sqrt(len(sizes))
+    v = rng.normal(size=len(sizes)) * sizes / np.sqrt(len(sizes))
     probe = Probe(lambda vector: loss(net.with_parameters(vector).forward(X), target)[0], argument, seed, spacings=1)
     order = taylor_order(probe, given, v)
     if order < 1.5 and findings.are(AGREES).all():

@@ -11,12 +11,17 @@ from gradcheck_traps import traps
 
 from nnnotes.gradcheck import (
     GradientError,
+    central_difference,
     check_gradient,
+    check_network,
+    complex_step,
     directional_derivative,
+    forward_difference,
     numerical_gradient,
     numerical_jacobian,
 )
 from nnnotes.losses import infogain_value_and_grad
+from nnnotes.networks import MLP
 
 TRAPS = {trap.name: trap for trap in traps()}
 FLAT = {"undecidable"}  # where a function does not move at all, a gradient of 0 cannot be confirmed
@@ -452,6 +457,16 @@ ERRORS = [
     (check_gradient, (lambda x: 1.0, itself, []), "x: expected at least one number"),
     (check_gradient, (lambda d: 1.0, lambda d: {"b": 1.0}, {"a": 1.0}), r"grad\(x\): expected the keys of x"),
     (check_gradient, (lambda x: 1j * x, itself, 1.0), "single real number, got complex"),
+    (check_gradient, (square, ones, ones), "grad: expected a function of x, got a ndarray: write lambda x: grad"),
+    (check_gradient, (2.0, itself, ones), "f: expected a function of x"),
+    (partial(check_gradient, seed="a"), (square, itself, ones), "seed: expected"),
+    (partial(check_gradient, progress=3), (square, itself, ones), "progress: expected a function"),
+    (forward_difference, (square, ones, ones, 0.0), "h: expected a positive finite number"),
+    (central_difference, (square, ones, ones, np.nan), "h: expected a positive finite number"),
+    (complex_step, (square, ones, ones, -1.0), "h: expected a positive finite number"),
+    (numerical_jacobian, (lambda d: d["a"], {"a": ones}), "x: expected one array, got a dict"),
+    (check_network, (3, ones[None], ones[None], square), "net: expected an MLP, got an int"),
+    (check_network, (MLP([3, 2], rng=0), ones[None], ones[None], 3), "loss: expected a function of"),
     (numerical_gradient, (itself, ones), "write numerical_jacobian"),
     (partial(numerical_gradient, method="newton"), (np.sum, ones), "method: expected 'forward' or 'central'"),
     (numerical_gradient, (lambda x: np.log(x).sum(), 0 * ones), "f: expected finite numbers around x"),
