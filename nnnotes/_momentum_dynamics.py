@@ -25,9 +25,9 @@ def as_setting(rate: Numbers, momentum: Numbers, curvature: Numbers) -> tuple[np
     alpha = check_interval("rate", as_numbers("rate", rate), NOT_NEGATIVE)
     beta = check_interval("momentum", as_numbers("momentum", momentum), Interval(0, 1, (True, False)))
     lam = check_interval("curvature", as_numbers("curvature", curvature), NOT_NEGATIVE)
-    with np.errstate(over="ignore"):
-        check_finite("(rate * curvature)²", (alpha * lam) ** 2)
     alpha, beta, lam = np.broadcast_arrays(alpha, beta, lam)
+    with np.errstate(over="ignore"):
+        check_finite("(rate * curvature)²", np.asarray((alpha * lam) ** 2))
     return alpha, beta, lam
 
 # %% ../nbs/appendix/momentum_dynamics.ipynb #fb9e290a
@@ -233,8 +233,9 @@ def momentum_power(
     Notes
     -----
     R^k = c I + p (R - T/2 I), with c = (r₁^k + r₂^k)/2 and p = (r₁^k - r₂^k)/(r₁ - r₂) from the roots of r² - Tr + Q.
-    The branches of real roots, equal ones included, are proved for k = 0, 1, 2 and 5; the one of complex roots, which
-    takes sines, is matched with 50 digits.
+    The branches of real roots, equal ones included, are proved for k = 0, 1, 2 and 5. The branch of complex roots takes
+    sines: it is matched, as the others are, with 60 digits. After 100 steps the error was at most 1e-12 of the largest
+    entry, and 1e-11 next to a border, where the last digits of the arguments decide.
 
     Examples
     --------
