@@ -66,7 +66,8 @@ def momentum_matrix(rate: Numbers, momentum: Numbers, curvature: Numbers, nester
 
     Notes
     -----
-    The rate stands outside of the velocity, v = βv + λz and z = z - αv, as in PyTorch and optax: [[β, λ], [-αβ, 1 - αλ]].
+    The rate stands outside of the velocity, v = βv + λz and z = z - αv, as in PyTorch and optax:
+    [[β, λ], [-αβ, 1 - αλ]].
     Nesterov's step, z = z - α(λz + βv) with the new v: [[β, λ], [-αβ², 1 - αλ - αβλ]]. Both are proved.
 
     Examples
@@ -451,7 +452,7 @@ def momentum_envelope(
     return np.where(bound == 0, 0, scaled).reshape(arrays[0].shape)[()]
 
 # %% ../nbs/appendix/momentum_dynamics.ipynb #27bb2563
-def largest_error(alpha: float, beta: float, lam: float, nesterov: bool) -> float:
+def largest_error(alpha: np.ndarray, beta: np.ndarray, lam: np.ndarray, nesterov: bool) -> float:
     """The largest size of the error, from rest at error 1."""
     regime = momentum_regime(alpha, beta, lam, nesterov)
     _, D, radius = map(float, spectrum(alpha, beta, lam, nesterov))
@@ -497,15 +498,19 @@ def transient_growth(
     Notes
     -----
     Without ripples, it is 1 if the first step does not grow; the motion from rest has one crest. After
-    (1 + log A)/(-log r) steps nothing larger can come, for roots of size r and an envelope A r^k (A = 1 without ripples).
+    (1 + log A)/(-log r) steps nothing larger can come, for roots of size r and an envelope A r^k (A = 1 without
+    ripples).
 
     Examples
     --------
     >>> float(transient_growth(2.5, 0.5, 1))
     1.5
     """
-    growths = [largest_error(*one, nesterov) for one in zip(*map(np.ravel, as_setting(rate, momentum, curvature)))]
-    return np.reshape(growths, as_setting(rate, momentum, curvature)[0].shape)[()]
+    alpha, beta, lam = as_setting(rate, momentum, curvature)
+    growth = np.empty_like(alpha * beta * lam)
+    for place in np.ndindex(growth.shape):
+        growth[place] = largest_error(alpha[place], beta[place], lam[place], nesterov)
+    return growth[()]
 
 # %% ../nbs/appendix/momentum_dynamics.ipynb #e98e5e41
 def stationary_loss(rate: Numbers, momentum: Numbers, curvature: Numbers, variance: Numbers) -> np.ndarray:
