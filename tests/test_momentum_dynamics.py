@@ -84,6 +84,18 @@ def test_powers_at_the_edges():
 
 
 @BOTH
+def test_digits_are_kept_where_momentum_is_nearly_one(nesterov):
+    momentum, product = 1 - 2.0**-20, 2.0**-44
+    with mp.workdps(60):
+        b, root = mp.mpf(momentum), mp.sqrt(momentum)
+        wanted = ((1 - b) / (1 + b)) ** 2 if nesterov else (1 - root) ** 2
+        assert abs(dynamics.momentum_borders(momentum, nesterov)[0] / wanted - 1) < 1e-15
+        true = multiplied((product, momentum, 1), 10**6, nesterov)
+        got = dynamics.momentum_power(product, momentum, 1, 10**6, nesterov)
+        assert (abs(true - got) <= 2.0**-52 * 10**6 * abs(true)).all(), "one rounding for each step"
+
+
+@BOTH
 def test_rate_is_the_spectral_radius(nesterov):
     setting = settings(nesterov, 2000)
     roots = abs(np.linalg.eigvals(dynamics.momentum_matrix(*setting, nesterov))).max(1)
