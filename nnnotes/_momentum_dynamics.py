@@ -96,8 +96,10 @@ def momentum_borders(momentum: Numbers, nesterov: bool = False) -> tuple[np.ndar
 
     Returns
     -------
-    first, second, divergence : numpy.ndarray
-        Ripples lie between the first two. From `divergence` on, the error no longer vanishes.
+    first, second : numpy.ndarray
+        Between them lie the ripples.
+    divergence : numpy.ndarray
+        From here on, the error no longer vanishes.
 
     Raises
     ------
@@ -159,7 +161,8 @@ def convergence_rate(rate: Numbers, momentum: Numbers, curvature: Numbers, neste
 
     Notes
     -----
-    Ripples shrink by √β, whatever the rate. Proved for real and for complex roots.
+    Ripples shrink by √β, whatever the rate; with Nesterov's gradient by √(β(1 - αλ)). Proved for real and for complex
+    roots.
 
     Examples
     --------
@@ -355,8 +358,10 @@ def optimal_rate_and_momentum(
 
     Returns
     -------
-    rate, momentum : numpy.ndarray
-        For a quadratic function with these curvatures, and for no other function is it said.
+    rate : numpy.ndarray
+        The best for a quadratic function with such curvatures; nothing is said of other functions.
+    momentum : numpy.ndarray
+        The best at this rate.
 
     Raises
     ------
@@ -465,15 +470,14 @@ def largest_error(alpha: np.ndarray, beta: np.ndarray, lam: np.ndarray, nesterov
     if D >= 0 and first <= 1:
         return 1.0
     crest = np.hypot(1, 2 * change / (-D) ** 0.5) if D < 0 else 1.0
-    count = 3 + (1 + np.log(crest)) / -np.log(radius)
-    if not count <= 1e6:
-        raise expected("rate, momentum", "a motion whose error halves within 100 000 steps", f"{alpha}, {beta}")
-    return float(abs(momentum_power(alpha, beta, lam, np.arange(int(count)), nesterov)[:, 1, 1]).max())
+    fall, depth = -np.log(radius), 1 + np.log(crest)
+    if 1e6 * fall < depth:
+        raise expected("rate, momentum", "a motion that dies down within a million steps", f"{alpha}, {beta}")
+    steps = np.arange(3 + int(depth / fall))
+    return float(abs(momentum_power(alpha, beta, lam, steps, nesterov)[:, 1, 1]).max())
 
-# %% ../nbs/appendix/momentum_dynamics.ipynb #e330f708
-def transient_growth(
-    rate: Numbers, momentum: Numbers, curvature: Numbers, nesterov: bool = False
-) -> np.ndarray:
+# %% ../nbs/appendix/momentum_dynamics.ipynb #c371e0e4
+def transient_growth(rate: Numbers, momentum: Numbers, curvature: Numbers, nesterov: bool = False) -> np.ndarray:
     """
     How far the error grows on the way, from rest: the largest error of all steps, divided by the first one.
 

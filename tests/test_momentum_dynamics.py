@@ -187,8 +187,10 @@ def test_growth_at_and_beyond_the_border():
     assert dynamics.transient_growth([3, 4.5, 0, 2], [0.5, 0.9, 0.9, 0], 1).tolist() == pytest.approx([3, np.inf, 1, 1])
     assert dynamics.transient_growth(1e-9, 0, 1) == 1, "no search where nothing can grow"
     assert dynamics.transient_growth(1.999 * 1.9, 0.9, 1) < 19
-    with pytest.raises(ValueError, match="rate, momentum: expected a motion whose error halves"):
+    with pytest.raises(ValueError, match="rate, momentum: expected a motion that dies down"):
         dynamics.transient_growth(1, 1 - 1e-9, 1)
+    with pytest.raises(ValueError, match="expected a motion that dies down"):
+        dynamics.transient_growth(3 * (1 - 1e-14), 0.5, 1)
 
 
 @pytest.mark.parametrize("product, momentum", [(0.5, 0), (0.2, 0.5), (1, 0.8), (2.5, 0.6)])
