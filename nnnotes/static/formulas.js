@@ -94,7 +94,7 @@ export function times_slower(b, x) {
 
 // Printed by SymPy in nbs/appendix/momentum_dynamics.ipynb. Do not edit: change the derivation there.
 
-/** momentum: borders of alpha lambda */
+/** momentum: its borders */
 export function momentum_borders(beta) {
   const root = Math.sqrt(beta);
   const left = (1 - beta)/(root + 1);
@@ -199,7 +199,7 @@ export function momentum_envelope(alpha, beta, lambda, v, z, k) {
   return ((D < 0) ? ( Math.pow(size, k)*Math.hypot(z, 2*change/Math.sqrt(-D)) ) : ( Math.pow(size, more)*(S*Math.abs(change) + ((k < 1) ? ( C ) : ( C*size ))*Math.abs(z)) ));
 }
 
-/** Nesterov's momentum: borders of alpha lambda */
+/** Nesterov's momentum: its borders */
 export function nesterov_borders(beta) {
   const up = beta + 1;
   const left = (1 - beta)/up;
