@@ -8,14 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ._validation import NOT_NEGATIVE, Interval, as_integer, as_numbers, check_interval, expected
-
-if TYPE_CHECKING:
-    from nnnotes._validation import Numbers
 
 # %% auto #0
 __all__ = ['as_rate', 'as_factor', 'as_count', 'Schedule', 'constant', 'exponential_decay', 'step_decay', 'inverse_decay', 'mix',
@@ -85,7 +82,7 @@ class constant(Schedule):
     (constant(rate=0.1), 0.1)
     """
 
-    rate: Numbers
+    rate: Any
 
     def at(self, k: int) -> Any:
         """The rate of step k."""
@@ -117,8 +114,8 @@ class exponential_decay(Schedule):
     0.1
     """
 
-    rate: Numbers
-    factor: Numbers
+    rate: Any
+    factor: Any
 
     def at(self, k: int) -> Any:
         """The rate of step k."""
@@ -152,9 +149,9 @@ class step_decay(Schedule):
     [0.8, 0.8, 0.4, 0.4, 0.2]
     """
 
-    rate: Numbers
+    rate: Any
     every: int
-    factor: Numbers = 0.1
+    factor: Any = 0.1
 
     def at(self, k: int) -> Any:
         """The rate of step k."""
@@ -193,9 +190,9 @@ class inverse_decay(Schedule):
     0.4
     """
 
-    rate: Numbers
-    decay: Numbers
-    power: Numbers = 1.0
+    rate: Any
+    decay: Any
+    power: Any = 1.0
 
     def at(self, k: int) -> Any:
         """The rate of step k."""
@@ -233,14 +230,14 @@ class polynomial_decay(Schedule):
 
     Examples
     --------
-    >>> [polynomial_decay(0.8, steps=4)(k) for k in (0, 1, 4, 5)]
-    [0.8, 0.6, 0.0, 0.0]
+    >>> [polynomial_decay(0.5, steps=4)(k) for k in (0, 1, 4, 5)]
+    [0.5, 0.375, 0.0, 0.0]
     """
 
-    rate: Numbers
+    rate: Any
     steps: int
     power: float = 1.0
-    final: Numbers = 0.0
+    final: Any = 0.0
 
     def at(self, k: int) -> Any:
         """The rate of step k."""
@@ -281,9 +278,9 @@ class cosine_decay(Schedule):
     [0.8, 0.683, 0.4, 0.117, 0.0, 0.0]
     """
 
-    rate: Numbers
+    rate: Any
     steps: int
-    final: Numbers = 0.0
+    final: Any = 0.0
 
     def at(self, k: int) -> Any:
         """The rate of step k."""
