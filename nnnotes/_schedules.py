@@ -203,7 +203,7 @@ def mix(share: float, rate: Any, final: Any) -> Any:
     """This share of one rate, and the rest of the other."""
     return share * rate + (1 - share) * final
 
-# %% ../nbs/appendix/schedules.ipynb #5c4e0018
+# %% ../nbs/appendix/schedules.ipynb #5c4e0019
 @dataclass(frozen=True, eq=False)
 class polynomial_decay(Schedule):
     """A rate that goes to another one in a straight line, or along a power of it.
@@ -244,7 +244,7 @@ class polynomial_decay(Schedule):
         left = max(self.steps - k, 0) / self.steps
         return mix(left**self.power, self.rate, self.final)
 
-# %% ../nbs/appendix/schedules.ipynb #5c4e001c
+# %% ../nbs/appendix/schedules.ipynb #5c4e001d
 @dataclass(frozen=True, eq=False)
 class cosine_decay(Schedule):
     """A rate that goes to another one along half a cosine: gently away, gently there.
@@ -287,12 +287,12 @@ class cosine_decay(Schedule):
         left = max(self.steps - k, 0) / self.steps
         return mix(math.sin(math.pi / 2 * left) ** 2, self.rate, self.final)
 
-# %% ../nbs/appendix/schedules.ipynb #5c4e0020
+# %% ../nbs/appendix/schedules.ipynb #5c4e0021
 def as_schedule(name: str, value: Any) -> Callable[[int], Any]:
     """`value` as a function of the step; a number or array stands for the same in every step."""
     return value if callable(value) else constant(as_rate(name, value))
 
-# %% ../nbs/appendix/schedules.ipynb #5c4e0021
+# %% ../nbs/appendix/schedules.ipynb #5c4e0022
 @dataclass(frozen=True, eq=False)
 class warmup(Schedule):
     """Steps that grow in a straight line, and then a schedule.
