@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from nnnotes._validation import Numbers
 
 # %% auto #0
-__all__ = ['accumulate_gradients', 'sample_order', 'Place', 'Optimizer', 'part_names', 'step_unfrozen', 'Loop', 'RestartableLoop',
-           'as_batches', 'as_frozen', 'as_seed', 'as_place', 'check_roles', 'as_samples', 'Reports', 'Training']
+__all__ = ['Progress', 'Callback', 'accumulate_gradients', 'sample_order', 'Place', 'Optimizer', 'part_names', 'step_unfrozen',
+           'Loop', 'RestartableLoop', 'as_batches', 'as_frozen', 'as_seed', 'as_place', 'check_roles', 'as_samples',
+           'as_epochs', 'Reports', 'Training']
 
 # %% ../nbs/appendix/training.ipynb #7a1e000b
 def accumulate_gradients(gradients: Sequence[Numbers], counts: Sequence[int]) -> np.ndarray:
@@ -66,7 +67,7 @@ def accumulate_gradients(gradients: Sequence[Numbers], counts: Sequence[int]) ->
         raise expected("counts", f"one for each gradient, at least one, {len(parts)}", len(sizes))
     if len({part.shape for part in parts}) > 1:
         raise expected("gradients", "arrays of one shape", " and ".join(str(part.shape) for part in parts))
-    return sum(size * part for size, part in zip(sizes, parts, strict=True)) / sum(sizes)
+    return np.sum([size * part for size, part in zip(sizes, parts, strict=True)], axis=0) / sum(sizes)
 
 # %% ../nbs/appendix/training.ipynb #7a1e0010
 def sample_order(seed: int, epoch: int, count: int) -> np.ndarray:
@@ -84,6 +85,13 @@ class Place(NamedTuple):
     epoch: int = 0
     sample: int = 0  # how many of this epoch were used in updates
     total: Any = 0.0  # the sum of their losses
+
+    def after(self, parameters: np.ndarray, optimizer: dict[str, Any], sample: int, total: Any, count: int) -> Place:
+        """The place after an update with the samples up to this one, of `count`."""
+        if sample < count:
+            return self._replace(parameters=parameters, optimizer=optimizer, sample=sample, total=total)
+        self.losses[self.epoch :] = [total / count]
+        return Place(parameters, optimizer, self.seed, self.losses, self.epoch + 1)
 
 # %% ../nbs/appendix/training.ipynb #7a1e0018
 class Optimizer(Protocol):
@@ -124,7 +132,6 @@ class Loop:
     _size: int  # of a batch
     _share: int  # of an epoch: how many samples an update takes
     _place: Place
-    _applied: Place  # what network and optimizer were last known to hold
 
     def _update(self, order: np.ndarray | None) -> None:
         """The next update."""
@@ -138,10 +145,7 @@ class Loop:
             gradient = g if start == first else accumulate_gradients([gradient, g], [start - first, end - start])
         new = step_unfrozen(self.optimizer, self.net, gradient, self.frozen)
         self.net.parameters = new
-        after = place._replace(parameters=new, optimizer=self.optimizer.state(), sample=stop, total=total)
-        if stop == count:
-            place.losses[place.epoch :] = [total / count]
-            after = after._replace(epoch=place.epoch + 1, sample=0, total=0.0)
+        after = place.after(new, self.optimizer.state(), stop, total, count)
         self._place = after  # until here nothing has happened
 
     def _value_and_grad(self, rows: Any) -> tuple[Any, np.ndarray]:
@@ -153,6 +157,8 @@ class Loop:
 # %% ../nbs/appendix/training.ipynb #7a1e001f
 class RestartableLoop(Loop):
     """A loop that can be stopped anywhere."""
+
+    _applied: Place  # what network and optimizer were last known to hold
 
     def _run_epoch(self) -> None:
         """All updates up to the end of this epoch."""
@@ -182,7 +188,7 @@ class RestartableLoop(Loop):
         self._place = self._place._replace(parameters=parameters, optimizer=optimizer)
         self._applied = self._place
 
-# %% ../nbs/appendix/training.ipynb #7a1e0021
+# %% ../nbs/appendix/training.ipynb #7a1e0022
 def as_batches(count: int, batch_size: Any, accumulate: Any) -> tuple[int, int]:
     """The size of a batch, and how many samples an update takes."""
     size = count if batch_size is None else as_count("batch_size", batch_size)
@@ -195,7 +201,7 @@ def as_batches(count: int, batch_size: Any, accumulate: Any) -> tuple[int, int]:
         raise expected("accumulate", f"at most the {batches} batches of an epoch", f"{together}: {way}")
     return size, min(size * together, count)
 
-# %% ../nbs/appendix/training.ipynb #7a1e0022
+# %% ../nbs/appendix/training.ipynb #7a1e0023
 def as_frozen(value: Any, names: list[str]) -> frozenset[str]:
     """`value` as names of parameters, not all of them."""
     if isinstance(value, str) or not isinstance(value, Iterable):
@@ -206,7 +212,7 @@ def as_frozen(value: Any, names: list[str]) -> frozenset[str]:
         raise expected("frozen", wanted, ", ".join(sorted(map(str, frozen))))
     return frozen
 
-# %% ../nbs/appendix/training.ipynb #7a1e0023
+# %% ../nbs/appendix/training.ipynb #7a1e0024
 def as_seed(value: Any) -> int:
     """`value` as the seed of all orders; a generator draws it."""
     if value is None:
@@ -214,7 +220,7 @@ def as_seed(value: Any) -> int:
     generator = as_generator("rng", value)
     return int(generator.integers(2**63)) if value is generator else int(value)
 
-# %% ../nbs/appendix/training.ipynb #7a1e0025
+# %% ../nbs/appendix/training.ipynb #7a1e0026
 def as_place(state: Any, net: Trainable, count: int) -> Place:
     """A place out of a dict as `Training.state` returns it, for this network and this many samples."""
     if not isinstance(state, Mapping) or set(state) != set(Place._fields):
@@ -231,7 +237,7 @@ def as_place(state: Any, net: Trainable, count: int) -> Place:
     seed = None if state["seed"] is None else as_seed(state["seed"])
     return Place(parameters.copy(), state["optimizer"], seed, losses, total=state["total"], **numbers)
 
-# %% ../nbs/appendix/training.ipynb #7a1e0027
+# %% ../nbs/appendix/training.ipynb #7a1e0028
 def check_roles(net: Any, loss: Any, optimizer: Any) -> tuple[Trainable, Loss, Optimizer]:
     """The three, if they can do what they are asked for."""
     if not isinstance(net, Trainable):
@@ -242,7 +248,7 @@ def check_roles(net: Any, loss: Any, optimizer: Any) -> tuple[Trainable, Loss, O
         raise TypeError(f"optimizer: expected one such as SGD(0.1), got {optimizer!r}")
     return net, loss, optimizer
 
-# %% ../nbs/appendix/training.ipynb #7a1e0028
+# %% ../nbs/appendix/training.ipynb #7a1e0029
 def as_samples(net: Trainable, X: Any, target: Any) -> tuple[np.ndarray, np.ndarray]:
     """Inputs in the dtype of the network, and a row of the target for each."""
     as_inputs(X, net)
@@ -253,7 +259,22 @@ def as_samples(net: Trainable, X: Any, target: Any) -> tuple[np.ndarray, np.ndar
         raise expected("target", f"{len(inputs)} rows, one for each sample", f"shape {targets.shape}")
     return inputs, targets
 
-# %% ../nbs/appendix/training.ipynb #7a1e002a
+# %% ../nbs/appendix/training.ipynb #7a1e002b
+Progress: TypeAlias = Callable[[range], Iterable[int]]
+Callback: TypeAlias = Callable[[Any], object]
+
+# %% ../nbs/appendix/training.ipynb #7a1e002c
+def as_epochs(epochs: Any, progress: Any, callback: Any) -> Iterable[int]:
+    """What a run loops over, as `progress` wraps it."""
+    count = as_integer("epochs", epochs)
+    if count < 0:
+        raise expected("epochs", "a number that is not negative", count)
+    for name, function in (("progress", progress), ("callback", callback)):
+        if function is not None and not callable(function):
+            raise TypeError(f"{name}: expected a function, got {describe_type(function)}")
+    return range(count) if progress is None else progress(range(count))
+
+# %% ../nbs/appendix/training.ipynb #7a1e002e
 class Reports(RestartableLoop):
     """What a training tells of itself, and its state."""
 
@@ -393,7 +414,7 @@ class Training(Reports):
     >>> from nnnotes.optimizers import SGD, Training
     >>> X, target = [[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]]
     >>> net = MLP([2, 5, 1], rng=0)
-    >>> training = Training(net, X, target, squared_error_value_and_grad, SGD(0.2, 0.9), batch_size=1, rng=0)
+    >>> training = Training(net, X, target, squared_error_value_and_grad, SGD(0.05, 0.9), batch_size=1, rng=0)
     >>> training.run(200).losses[-1] < 1e-3
     np.True_
     >>> net.forward(X).round(1).ravel() + 0
@@ -421,13 +442,7 @@ class Training(Reports):
         seed = as_seed(rng) if shuffle and self._share < len(self.X) else None
         self._place = self._applied = Place(net.parameters.copy(), optimizer.state(), seed, [])
 
-    def run(
-        self,
-        epochs: int,
-        *,
-        progress: Callable[[range], Iterable[int]] | None = None,
-        callback: Callable[[Self], object] | None = None,
-    ) -> Self:
+    def run(self, epochs: int, *, progress: Progress | None = None, callback: Callback | None = None) -> Self:
         """Train for some epochs more.
 
         Parameters
@@ -462,13 +477,7 @@ class Training(Reports):
         >>> training.run(100, callback=lambda training: training.losses[-1] < 1e-6).epoch < 100
         True
         """
-        count = as_integer("epochs", epochs)
-        if count < 0:
-            raise expected("epochs", "a number that is not negative", count)
-        for name, function in (("progress", progress), ("callback", callback)):
-            if function is not None and not callable(function):
-                raise TypeError(f"{name}: expected a function, got {describe_type(function)}")
-        for _ in range(count) if progress is None else progress(range(count)):
+        for _ in as_epochs(epochs, progress, callback):
             self._run_epoch()
             stop = callback is not None and callback(self)
             if isinstance(stop, (bool, np.bool_)) and stop:
