@@ -36,6 +36,7 @@ SLOW = (  # what `make quick` leaves out and `make test` begins with, the longes
     "test_gradcheck.py::test_many_coordinates",
     "test_gradcheck.py::test_traps",
     "test_networks_proof.py",
+    "test_optimizers_peers.py",
     "test_explore_page.py",
     "test_explore_hands.py",
     "test_explore_gradcheck.py",

@@ -66,8 +66,9 @@ def test_frozen(schedule):
 
 def test_a_rate_for_each_network():
     rates = np.array([0.1, 0.2, 0.3])
-    makers = [constant, lambda r: step_decay(r, 7), lambda r: exponential_decay(r, 0.9), lambda r: inverse_decay(r, 0.1),
-              lambda r: polynomial_decay(r, 40), lambda r: cosine_decay(r, 40, final=np.divide(r, 10)),
+    makers = [constant, lambda r: step_decay(r, 7), lambda r: exponential_decay(r, 0.9),
+              lambda r: inverse_decay(r, 0.1), lambda r: polynomial_decay(r, 40),
+              lambda r: cosine_decay(r, 40, final=np.divide(r, 10)),
               lambda r: warmup(cosine_decay(r, 40), 5), lambda r: warmup(r, 5)]  # fmt: skip
     for make in makers:
         many, ones = make(rates), [make(rate) for rate in rates]
