@@ -158,13 +158,14 @@ class Loop:
 class RestartableLoop(Loop):
     """A loop that can be stopped anywhere."""
 
-    _applied: Place  # what network and optimizer were last known to hold
+    _applied: Place | None  # the place that network and optimizer hold, as far as we know
 
     def _run_epoch(self) -> None:
         """All updates up to the end of this epoch."""
         self._take()
         epoch, seed, count = self._place.epoch, self._place.seed, len(self.X)
         try:
+            self._applied = None  # from here on until all is done, or put back
             order = None if seed is None else sample_order(seed, epoch, count)
             while self._place.epoch == epoch:
                 self._update(order)
@@ -244,7 +245,7 @@ def check_roles(net: Any, loss: Any, optimizer: Any) -> tuple[Trainable, Loss, O
         raise TypeError(f"net: expected an MLP or Replicas, got {describe_type(net)}")
     if not callable(loss):
         raise TypeError(f"loss: expected a function of (outputs, target), got {describe_type(loss)}")
-    if isinstance(optimizer, type) or not all(hasattr(optimizer, name) for name in ("step", "state", "load_state")):
+    if isinstance(optimizer, type) or not all(hasattr(optimizer, name) for name in ("step", "steps", "state", "load_state")):
         raise TypeError(f"optimizer: expected one such as SGD(0.1), got {optimizer!r}")
     return net, loss, optimizer
 

@@ -37,6 +37,8 @@ SLOW = (  # what `make quick` leaves out and `make test` begins with, the longes
     "test_gradcheck.py::test_traps",
     "test_networks_proof.py",
     "test_optimizers_peers.py",
+    "test_training.py::test_interrupted_at_every",
+    "test_training.py::test_real_signals",
     "test_explore_page.py",
     "test_explore_hands.py",
     "test_explore_gradcheck.py",
