@@ -47,7 +47,7 @@ class Schedule:
         for name, value in vars(self).items():
             object.__setattr__(self, name, self._checks.get(name, as_rate)(name, value))
 
-    def at(self, k: int) -> Any:
+    def _at(self, k: int) -> Any:
         """The formula, for a step that is not negative."""
         raise NotImplementedError
 
@@ -55,7 +55,7 @@ class Schedule:
         k = as_integer("step", step)
         if k < 0:
             raise expected("step", "a number that is not negative", k)
-        return self.at(k)
+        return self._at(k)
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
@@ -84,7 +84,7 @@ class constant(Schedule):
 
     rate: Any
 
-    def at(self, k: int) -> Any:
+    def _at(self, k: int) -> Any:
         """The rate of step k."""
         return self.rate
 
@@ -117,7 +117,7 @@ class exponential_decay(Schedule):
     rate: Any
     factor: Any
 
-    def at(self, k: int) -> Any:
+    def _at(self, k: int) -> Any:
         """The rate of step k."""
         return self.rate * self.factor**k
 
@@ -153,7 +153,7 @@ class step_decay(Schedule):
     every: int
     factor: Any = 0.1
 
-    def at(self, k: int) -> Any:
+    def _at(self, k: int) -> Any:
         """The rate of step k."""
         return self.rate * self.factor ** (k // self.every)
 
@@ -194,7 +194,7 @@ class inverse_decay(Schedule):
     decay: Any
     power: Any = 1.0
 
-    def at(self, k: int) -> Any:
+    def _at(self, k: int) -> Any:
         """The rate of step k."""
         return self.rate * (1 + self.decay * k) ** -self.power
 
@@ -239,7 +239,7 @@ class polynomial_decay(Schedule):
     power: float = 1.0
     final: Any = 0.0
 
-    def at(self, k: int) -> Any:
+    def _at(self, k: int) -> Any:
         """The rate of step k."""
         left = max(self.steps - k, 0) / self.steps
         return mix(left**self.power, self.rate, self.final)
@@ -282,7 +282,7 @@ class cosine_decay(Schedule):
     steps: int
     final: Any = 0.0
 
-    def at(self, k: int) -> Any:
+    def _at(self, k: int) -> Any:
         """The rate of step k."""
         left = max(self.steps - k, 0) / self.steps
         return mix(math.sin(math.pi / 2 * left) ** 2, self.rate, self.final)
@@ -330,6 +330,6 @@ class warmup(Schedule):
 
     _checks = Schedule._checks | {"schedule": as_schedule}
 
-    def at(self, k: int) -> Any:
+    def _at(self, k: int) -> Any:
         """The rate of step k."""
         return self.schedule(0) * (k + 1) / self.steps if k < self.steps else self.schedule(k - self.steps)

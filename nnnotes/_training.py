@@ -245,7 +245,8 @@ def check_roles(net: Any, loss: Any, optimizer: Any) -> tuple[Trainable, Loss, O
         raise TypeError(f"net: expected an MLP or Replicas, got {describe_type(net)}")
     if not callable(loss):
         raise TypeError(f"loss: expected a function of (outputs, target), got {describe_type(loss)}")
-    if isinstance(optimizer, type) or not all(hasattr(optimizer, name) for name in ("step", "steps", "state", "load_state")):
+    needed = ("step", "steps", "state", "load_state")
+    if isinstance(optimizer, type) or not all(hasattr(optimizer, name) for name in needed):
         raise TypeError(f"optimizer: expected one such as SGD(0.1), got {optimizer!r}")
     return net, loss, optimizer
 
