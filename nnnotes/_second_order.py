@@ -81,8 +81,7 @@ def newton_step(gradient: Numbers, hessian: Numbers) -> np.ndarray:
     -----
     .. math:: s = -H^{-1} g
 
-    On the wrong tail of tanh(bx) this is a step of 1/(2b) further into saturation. Proved at P = 2 and 3 up to
-    the solution of the linear system, which is LAPACK's.
+    On the wrong tail of tanh(bx) this is a step of 1/(2b) further into saturation. Proved at P = 3.
 
     Examples
     --------
@@ -127,7 +126,8 @@ def gauss_newton_step(residuals: Numbers, jacobian: Numbers) -> np.ndarray:
     -----
     .. math:: s = -J^+ r
 
-    Matched with the exact minimum-norm solution for Jacobians of full and of lower rank.
+    Proved for Jacobians of full rank, at (M, P) = (3, 2) and (2, 3); matched with the exact shortest solution
+    where the rank is lower.
 
     Examples
     --------
@@ -195,8 +195,8 @@ def levenberg_marquardt_step(residuals: Numbers, jacobian: Numbers, damping: Num
     -----
     .. math:: s = -(J^T J + m I)^{-1} J^T r = -J^T (J J^T + m I)^{-1} r
 
-    The second form is computed if there are fewer residuals than unknowns. Both were proved, at (M, P) = (3, 2)
-    and (2, 3), up to the solution of the linear system, which is LAPACK's.
+    The second form is computed if there are fewer residuals than unknowns. Proved at (M, P) = (3, 2)
+    and (2, 3), one for each form.
 
     References
     ----------
@@ -218,7 +218,7 @@ def levenberg_marquardt_step(residuals: Numbers, jacobian: Numbers, damping: Num
         raise expected("damping", "numbers large enough to make the matrix invertible", show_first(m, m == m.min()))
     return step
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00037
+# %% ../nbs/appendix/second_order.ipynb #5ec00039
 def apply_or_nan(f: Callable, Z: np.ndarray) -> np.ndarray:
     """f(Z), and NaN where Z is NaN, even if f refuses that."""
     try:
@@ -229,13 +229,13 @@ def apply_or_nan(f: Callable, Z: np.ndarray) -> np.ndarray:
             raise
         return np.where(unknown, np.nan, f(np.where(unknown, 0, Z)))
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00039
+# %% ../nbs/appendix/second_order.ipynb #5ec0003b
 def inwards(dZ: np.ndarray, W: np.ndarray) -> np.ndarray:
     """From slopes by the sums of a layer, (..., N, K, units), those by its inputs."""
     rows = dZ.reshape(*W.shape[:-2], -1, W.shape[-1])  # all samples and outputs of a network in one product
     return (rows @ W.swapaxes(-1, -2)).reshape(*dZ.shape[:-1], -1)
 
-# %% ../nbs/appendix/second_order.ipynb #5ec0003a
+# %% ../nbs/appendix/second_order.ipynb #5ec0003c
 def output_slopes(
     X: np.ndarray, weights: Sequence[np.ndarray], biases: Sequence[np.ndarray], activations: Sequence[Differentiable]
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -250,7 +250,7 @@ def output_slopes(
         dA = inwards(dZ[n], weights[n]) if n else dA
     return A, dZ
 
-# %% ../nbs/appendix/second_order.ipynb #5ec0003d
+# %% ../nbs/appendix/second_order.ipynb #5ec0003f
 def layer_places(sizes: Sequence[int]) -> list[tuple[slice, slice]]:
     """Where the weights and the biases of each layer stand in a vector of parameters."""
     places, start = [], 0
@@ -260,7 +260,7 @@ def layer_places(sizes: Sequence[int]) -> list[tuple[slice, slice]]:
         start = end
     return places
 
-# %% ../nbs/appendix/second_order.ipynb #5ec0003e
+# %% ../nbs/appendix/second_order.ipynb #5ec00040
 def parameter_jacobian(A: Sequence[np.ndarray], dZ: Sequence[np.ndarray], sizes: Sequence[int]) -> np.ndarray:
     """The Jacobian of all outputs by all parameters, (..., N K, P)."""
     rows, places = dZ[0].shape[:-1], layer_places(sizes)
@@ -271,7 +271,7 @@ def parameter_jacobian(A: Sequence[np.ndarray], dZ: Sequence[np.ndarray], sizes:
         J[..., b] = slopes
     return J.reshape(*rows[:-2], -1, J.shape[-1])
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00041
+# %% ../nbs/appendix/second_order.ipynb #5ec00043
 @dataclass(frozen=True, eq=False, repr=False)
 class NetworkResiduals:
     """Outputs minus targets as a function of the parameters; `network_residuals` makes it."""
@@ -302,7 +302,7 @@ class NetworkResiduals:
         X, target = (array[rows] if array.ndim == 3 else array for array in (self.X, self.target))
         return NetworkResiduals(self.sizes, self.activations, X, target, len(rows))
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00042
+# %% ../nbs/appendix/second_order.ipynb #5ec00044
 def as_target(value: Any, shape: tuple[int, ...], dtype_of: np.ndarray) -> np.ndarray:
     """`value` as finite targets of this shape, in the dtype of the network."""
     target = as_numbers("target", value)
@@ -310,7 +310,7 @@ def as_target(value: Any, shape: tuple[int, ...], dtype_of: np.ndarray) -> np.nd
         raise expected("target", f"the shape of the outputs, {shape}", f"shape {target.shape}")
     return check_finite("target", in_dtype_of(dtype_of, target))
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00043
+# %% ../nbs/appendix/second_order.ipynb #5ec00045
 def network_residuals(net: Network, X: Numbers, target: Numbers) -> NetworkResiduals:
     """Outputs minus targets, and their exact Jacobian, as a function of the parameters of a network.
 
@@ -365,7 +365,7 @@ def network_residuals(net: Network, X: Numbers, target: Numbers) -> NetworkResid
     count = many[0] if many and (inputs.ndim == 3 or own) else None
     return NetworkResiduals(net.sizes, net.activations, inputs, wanted, count)
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00049
+# %% ../nbs/appendix/second_order.ipynb #5ec0004b
 @dataclass(frozen=True, eq=False, repr=False)
 class InputResiduals:
     """Outputs minus targets as a function of the inputs; `input_residuals` makes it."""
@@ -392,7 +392,7 @@ class InputResiduals:
         target = self.target.reshape(-1, self.target.shape[-1])[rows]
         return InputResiduals(self.weights, self.biases, self.activations, target)
 
-# %% ../nbs/appendix/second_order.ipynb #5ec0004a
+# %% ../nbs/appendix/second_order.ipynb #5ec0004c
 def input_residuals(net: Network, target: Numbers) -> InputResiduals:
     """Outputs minus targets, and their exact Jacobian, as a function of the inputs of a network.
 
@@ -442,14 +442,14 @@ def input_residuals(net: Network, target: Numbers) -> InputResiduals:
     wanted = as_target(wanted, wanted.shape, net.parameters)
     return InputResiduals(fixed.weights, fixed.biases, fixed.activations, wanted)
 
-# %% ../nbs/appendix/second_order.ipynb #5ec0004f
+# %% ../nbs/appendix/second_order.ipynb #5ec00051
 def next_damping(m: np.ndarray, growth: np.ndarray, better: np.ndarray, gain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The damping after a step, and the factor that it grows by if the next one is refused."""
     with np.errstate(over="ignore", invalid="ignore"):
         taken = np.maximum(1 / 3, 1 - (2 * gain - 1) ** 3)
         return m * np.where(better, taken, growth).astype(m.dtype), np.where(better, 2, 2 * growth).astype(m.dtype)
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00052
+# %% ../nbs/appendix/second_order.ipynb #5ec00054
 class Point(NamedTuple):
     """Where problems are: unknowns, residuals, Jacobian, `gram` of it, half the sum of squares."""
 
@@ -475,14 +475,14 @@ class Point(NamedTuple):
         pairs = zip(self, old, strict=True)
         return Point(*(np.where(moved.reshape(-1, *[1] * (new.ndim - 1)), new, was) for new, was in pairs))
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00053
+# %% ../nbs/appendix/second_order.ipynb #5ec00055
 def look(evaluate: Callable, x: np.ndarray, rows: np.ndarray) -> Point:
     """What `evaluate` finds at x, for the problems `rows`."""
     with np.errstate(over="ignore", invalid="ignore"):
         r, J = evaluate(x, rows)
         return Point(x, r, J, gram(J), (r * r).sum(-1) / 2)
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00056
+# %% ../nbs/appendix/second_order.ipynb #5ec00058
 def judge(here: Point, slope: np.ndarray, small: np.ndarray, tolerance: float, enough: float) -> np.ndarray:
     """For each problem a word: "running", or why it is done."""
     status = np.where(small, "small_step", "running").astype("<U11")
@@ -491,7 +491,7 @@ def judge(here: Point, slope: np.ndarray, small: np.ndarray, tolerance: float, e
     status[abs(here.r).max(-1) <= enough] = "solved"
     return status
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00058
+# %% ../nbs/appendix/second_order.ipynb #5ec0005a
 def walk(
     evaluate: Callable, x: np.ndarray, damping: float, tolerance: float, enough: float
 ) -> Iterator[tuple[np.ndarray, Point, np.ndarray]]:
@@ -519,7 +519,7 @@ def walk(
             small = np.linalg.norm(s, axis=-1) <= tolerance * (np.linalg.norm(here.x, axis=-1) + tolerance)
         here = there.or_stay(better, here)
 
-# %% ../nbs/appendix/second_order.ipynb #5ec0005c
+# %% ../nbs/appendix/second_order.ipynb #5ec0005e
 @dataclass(frozen=True, eq=False, repr=False)
 class Minimum:
     """Where a method of second order ended, for one problem or for many.
@@ -560,7 +560,7 @@ class Minimum:
         words = ", ".join(f"{count} {word}" for word, count in Counter(self.status.ravel().tolist()).most_common())
         return f"Minimum of {self.status.size} problems ({words}): at most {self.steps.max()} steps"
 
-# %% ../nbs/appendix/second_order.ipynb #5ec0005f
+# %% ../nbs/appendix/second_order.ipynb #5ec00061
 def as_start(x0: Any) -> np.ndarray:
     """`x0` as a new array of finite numbers, (..., P)."""
     x = check_finite("x0", as_numbers("x0", x0))
@@ -568,12 +568,12 @@ def as_start(x0: Any) -> np.ndarray:
         raise expected("x0", "shape (..., P), with at least one number", f"shape {x.shape}")
     return x.copy(order="C")
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00060
+# %% ../nbs/appendix/second_order.ipynb #5ec00062
 def as_tolerance(name: str, value: Any, dtype: np.dtype) -> float:
     """`value` as a positive number; None stands for the root of the spacing of the floats at 1."""
     return float(np.sqrt(np.finfo(dtype).eps)) if value is None else as_positive(name, value)
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00062
+# %% ../nbs/appendix/second_order.ipynb #5ec00064
 def call_rows(function: Callable, start: np.ndarray) -> Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """`function` for some of the problems: by its `select` if it has one, else called for all of them."""
     P, lead, latest = start.shape[-1], start.shape[:-1], start.reshape(-1, start.shape[-1]).copy()
@@ -598,13 +598,13 @@ def call_rows(function: Callable, start: np.ndarray) -> Callable[[np.ndarray, np
 
     return evaluate
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00064
+# %% ../nbs/appendix/second_order.ipynb #5ec00066
 def as_residual_tolerance(value: Any) -> float:
     """`value` as a number that is not negative."""
     number = as_numbers("residual_tolerance", value, ndim=0)
     return float(check_interval("residual_tolerance", number, NOT_NEGATIVE))
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00066
+# %% ../nbs/appendix/second_order.ipynb #5ec00068
 BLOCK_BYTES = 1 << 22  # of Jacobians that are worked on at a time: they stay in the processor's cache
 
 
@@ -615,7 +615,7 @@ def blocks(evaluate: Callable, x: np.ndarray, parts: bool) -> list[np.ndarray]:
         size = max(1, BLOCK_BYTES // evaluate(x[:1], np.arange(1))[1].nbytes)
     return np.split(np.arange(len(x)), range(size, len(x), size))
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00068
+# %% ../nbs/appendix/second_order.ipynb #5ec0006a
 class Progress:
     """Where all problems are."""
 
@@ -643,7 +643,7 @@ class Progress:
         losses, r = np.reshape(self.losses, (-1, *lead)), self.r.copy().reshape(*lead, -1)
         return Minimum(self.x.copy().reshape(self.shape), losses, steps, status, r)
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00069
+# %% ../nbs/appendix/second_order.ipynb #5ec0006b
 def advance(progress: Progress, walks: list[tuple[np.ndarray, Iterator]]) -> list[tuple[np.ndarray, Iterator]]:
     """One step of each walk; those that go on."""
     running = []
@@ -660,7 +660,7 @@ def advance(progress: Progress, walks: list[tuple[np.ndarray, Iterator]]) -> lis
     progress.losses.append(progress.loss.copy())
     return running
 
-# %% ../nbs/appendix/second_order.ipynb #5ec0006b
+# %% ../nbs/appendix/second_order.ipynb #5ec0006d
 def levenberg_marquardt(
     function: Callable[[np.ndarray], tuple[Any, Any]],
     x0: Numbers,
@@ -757,11 +757,11 @@ def levenberg_marquardt(
     progress.status[progress.status == "running"] = word
     return progress.result()
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00077
+# %% ../nbs/appendix/second_order.ipynb #5ec00079
 class StopRun(Exception):
     """A run is over, for the reason in its message."""
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00078
+# %% ../nbs/appendix/second_order.ipynb #5ec0007a
 class Evaluations:
     """A loss as SciPy calls it; the best point so far, and what ends a run."""
 
@@ -784,7 +784,7 @@ class Evaluations:
             raise StopRun("not_finite")
         if not self.losses or value < self.losses[-1]:
             self.x, self.slope = x, float(abs(gradient).max())
-        self.losses.append(min(float(value), *self.losses[-1:]))
+        self.losses.append(min([float(value), *self.losses[-1:]]))
         if self.callback is not None and len(self.losses) > 1 and self.callback(self.result("running")):
             raise StopRun("stopped")
         if len(self.losses) >= self.limit:
@@ -795,7 +795,7 @@ class Evaluations:
         """What is known so far."""
         return Minimum(self.x.copy(), np.array(self.losses, self.start.dtype), len(self.losses) - 1, status)
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00079
+# %% ../nbs/appendix/second_order.ipynb #5ec0007b
 def minimize_lbfgs(
     value_and_grad: Callable[[np.ndarray], tuple[Any, Any]],
     x0: Numbers,
