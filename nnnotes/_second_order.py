@@ -551,8 +551,8 @@ class Minimum:
 
     Examples
     --------
-    >>> levenberg_marquardt(lambda x: (x - 3, np.eye(1)), [1.0], residual_tolerance=1e-9)
-    Minimum (solved): loss 1.81e-21 after 5 steps
+    >>> levenberg_marquardt(lambda x: (x - 3, np.eye(1)), [1.0], max_steps=1)
+    Minimum (limit): loss 0.0165 after 1 step
     """
 
     x: np.ndarray
@@ -563,7 +563,7 @@ class Minimum:
 
     def __repr__(self) -> str:
         if isinstance(self.status, str):
-            return f"Minimum ({self.status}): loss {self.losses[-1]:.3g} after {self.steps} steps"
+            return f"Minimum ({self.status}): loss {self.losses[-1]:.3g} after {self.steps} step{'s' * (self.steps != 1)}"
         words = ", ".join(f"{count} {word}" for word, count in Counter(self.status.ravel().tolist()).most_common())
         return f"Minimum of {self.status.size} problems ({words}): at most {self.steps.max()} steps"
 
