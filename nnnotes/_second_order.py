@@ -136,7 +136,8 @@ def gauss_newton_step(residuals: Numbers, jacobian: Numbers) -> np.ndarray:
     array([-1. , -0.5])
     """
     r, J = as_jacobian(residuals, jacobian)
-    return -(np.linalg.pinv(J, rtol=None) @ r[..., None])[..., 0]
+    inverse = np.linalg.pinv(J, rtol=None)  # type: ignore[call-overload]  # None: by the rounding of the dtype
+    return -(inverse @ r[..., None])[..., 0]
 
 # %% ../nbs/appendix/second_order.ipynb #5ec00027
 def gram(J: np.ndarray) -> np.ndarray:
@@ -563,7 +564,8 @@ class Minimum:
 
     def __repr__(self) -> str:
         if isinstance(self.status, str):
-            return f"Minimum ({self.status}): loss {self.losses[-1]:.3g} after {self.steps} step{'s' * (self.steps != 1)}"
+            steps = f"{self.steps} step{'s' * (self.steps != 1)}"
+            return f"Minimum ({self.status}): loss {self.losses[-1]:.3g} after {steps}"
         words = ", ".join(f"{count} {word}" for word, count in Counter(self.status.ravel().tolist()).most_common())
         return f"Minimum of {self.status.size} problems ({words}): at most {self.steps.max()} steps"
 
@@ -631,7 +633,8 @@ class Progress:
         self.shape, self.x = start.shape, start.reshape(-1, start.shape[-1]).copy()
         count = len(self.x)
         self.status, self.steps = np.full(count, "running", "<U11"), np.zeros(count, int)
-        self.loss, self.losses = np.zeros(count, start.dtype), []  # now; after each step
+        self.loss = np.zeros(count, start.dtype)
+        self.losses: list[np.ndarray] = []  # after each step
         self.r = np.empty((count, 0))
 
     def keep(self, rows: np.ndarray, here: Point, status: np.ndarray) -> None:
@@ -645,9 +648,7 @@ class Progress:
     def result(self) -> Minimum:
         """A copy of it all, in the shape that the problems came in."""
         lead = self.shape[:-1]
-        steps, status = self.steps.copy().reshape(lead), self.status.copy().reshape(lead)
-        if not lead:
-            steps, status = int(steps), str(status)
+        steps, status = (array.copy().reshape(lead)[()] for array in (self.steps, self.status))
         losses, r = np.reshape(self.losses, (-1, *lead)), self.r.copy().reshape(*lead, -1)
         return Minimum(self.x.copy().reshape(self.shape), losses, steps, status, r)
 
@@ -775,7 +776,8 @@ class Evaluations:
 
     def __init__(self, value_and_grad: Callable, start: np.ndarray, limit: int, callback: Callable | None) -> None:
         self.function, self.limit, self.callback = value_and_grad, limit, callback
-        self.start, self.x, self.slope, self.losses = start, start, np.inf, []
+        self.start, self.x, self.slope = start, start, np.inf
+        self.losses: list[float] = []
 
     def __call__(self, flat: np.ndarray) -> tuple[float, np.ndarray]:
         x = flat.reshape(self.start.shape).astype(self.start.dtype)
@@ -860,7 +862,7 @@ def minimize_lbfgs(
     >>> minimize_lbfgs(lambda x: (((x - 3) ** 2).sum(), 2 * (x - 3)), [0.0, 1.0]).x
     array([3., 3.])
     """
-    from scipy.optimize import minimize  # here, since it takes as long to load as NumPy
+    from scipy.optimize import minimize  # type: ignore[import-untyped]  # here: it takes as long to load as NumPy
 
     start = as_start(x0)
     for name, value in {"max_evaluations": max_evaluations, "memory": memory}.items():
