@@ -648,7 +648,7 @@ class Progress:
     def result(self) -> Minimum:
         """A copy of it all, in the shape that the problems came in."""
         lead = self.shape[:-1]
-        steps, status = (array.copy().reshape(lead)[()] for array in (self.steps, self.status))
+        steps, status = (one.copy().reshape(lead) if lead else one.item() for one in (self.steps, self.status))
         losses, r = np.reshape(self.losses, (-1, *lead)), self.r.copy().reshape(*lead, -1)
         return Minimum(self.x.copy().reshape(self.shape), losses, steps, status, r)
 
@@ -789,7 +789,8 @@ class Evaluations:
         if gradient.shape != x.shape:
             raise expected("gradient", f"the shape of x0, {x.shape}", f"shape {gradient.shape}")
         if not self.losses:
-            check_finite("value at x0", value), check_finite("gradient at x0", gradient)
+            check_finite("value at x0", value)
+            check_finite("gradient at x0", gradient)
         elif not (is_finite(value) and is_finite(gradient)):
             raise StopRun("not_finite")
         if not self.losses or value < self.losses[-1]:
