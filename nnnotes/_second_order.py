@@ -494,8 +494,8 @@ def look(evaluate: Callable, x: np.ndarray, rows: np.ndarray) -> Point:
 def judge(here: Point, slope: np.ndarray, small: np.ndarray, tolerance: float, enough: float) -> np.ndarray:
     """For each problem a word: "running", or why it is done."""
     status = np.where(small, "small_step", "running").astype("<U11")
-    largest = np.sqrt(2 * here.loss * here.scale)
-    status[np.sqrt((slope * slope).sum(-1)) <= tolerance * largest] = "converged"
+    largest = np.sqrt(here.scale) * np.sqrt(2 * here.loss)  # two roots: no overflow
+    status[abs(slope).max(-1) <= tolerance * largest] = "converged"
     status[abs(here.r).max(-1) <= enough] = "solved"
     return status
 
@@ -524,7 +524,8 @@ def walk(
             better = finite & (there.loss < here.loss) & np.isfinite(there.scale)
             promised = (s * (m[:, None] * s - slope)).sum(-1) / 2
             m, growth = next_damping(m, growth, better, (here.loss - there.loss) / promised)
-            small = np.linalg.norm(s, axis=-1) <= tolerance * (np.linalg.norm(here.x, axis=-1) + tolerance)
+            short = np.linalg.norm(s, axis=-1) <= tolerance * (np.linalg.norm(here.x, axis=-1) + tolerance)
+            small = short & ~(better & (there.loss < here.loss / 2))
         here = there.or_stay(better, here)
 
 # %% ../nbs/appendix/second_order.ipynb #5ec0005e
@@ -705,9 +706,9 @@ def levenberg_marquardt(
     -------
     Minimum
         For each problem x, residuals, steps and why it ended: "solved", all residuals are at most
-        `residual_tolerance` in size; "converged", :math:`\\lVert J^T r \\rVert` is at most `tolerance` times
+        `residual_tolerance` in size; "converged", no entry of :math:`J^T r` is larger than `tolerance` times
         :math:`\\lVert J \\rVert \\lVert r \\rVert`; "small_step", the last step was shorter than
-        `tolerance` times x; "limit", none of these in `max_steps`; "stopped", by the callback;
+        `tolerance` times x and did not halve the loss; "limit", none of these in `max_steps`; "stopped", by the callback;
         "interrupted", by Ctrl-C.
 
     Raises
@@ -761,7 +762,8 @@ def levenberg_marquardt(
     except KeyboardInterrupt:
         if not progress.losses:  # nothing is known yet
             raise
-        progress.losses += [progress.loss.copy()] * (progress.steps.max() == len(progress.losses))
+        if progress.steps.max() == len(progress.losses):  # some have taken one more step
+            progress.losses.append(progress.loss.copy())
         word = "interrupted"
     progress.status[progress.status == "running"] = word
     return progress.result()
