@@ -37,8 +37,8 @@ __all__ = ['BLOCK_BYTES', 'as_jacobian', 'newton_step', 'gauss_newton_step', 'gr
            'levenberg_marquardt_step', 'apply_or_nan', 'inwards', 'output_slopes', 'layer_places', 'parameter_jacobian',
            'NetworkResiduals', 'as_target', 'network_residuals', 'InputResiduals', 'input_residuals', 'next_damping',
            'Point', 'look', 'judge', 'walk', 'Minimum', 'as_start', 'as_tolerance', 'call_rows',
-           'as_residual_tolerance', 'blocks', 'Progress', 'advance', 'levenberg_marquardt', 'StopRun', 'Evaluations',
-           'minimize_lbfgs']
+           'as_residual_tolerance', 'blocks', 'Progress', 'advance', 'run_walks', 'levenberg_marquardt', 'StopRun',
+           'Evaluations', 'minimize_lbfgs']
 
 # %% ../nbs/appendix/second_order.ipynb #5ec0001e
 def as_jacobian(residuals: Any, jacobian: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -305,7 +305,7 @@ class NetworkResiduals:
         X, target = (array[rows] if array.ndim == 3 else array for array in (self.X, self.target))
         return NetworkResiduals(self.sizes, self.activations, X, target, len(rows))
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00044
+# %% ../nbs/appendix/second_order.ipynb #5ec00045
 def as_target(value: Any, shape: tuple[int, ...], dtype_of: np.ndarray) -> np.ndarray:
     """`value` as finite targets of this shape, in the dtype of the network."""
     target = as_numbers("target", value)
@@ -313,7 +313,7 @@ def as_target(value: Any, shape: tuple[int, ...], dtype_of: np.ndarray) -> np.nd
         raise expected("target", f"the shape of the outputs, {shape}", f"shape {target.shape}")
     return check_finite("target", in_dtype_of(dtype_of, target))
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00045
+# %% ../nbs/appendix/second_order.ipynb #5ec00047
 def network_residuals(net: Network, X: Numbers, target: Numbers) -> NetworkResiduals:
     """Outputs minus targets, and their exact Jacobian, as a function of the parameters of a network.
 
@@ -368,7 +368,7 @@ def network_residuals(net: Network, X: Numbers, target: Numbers) -> NetworkResid
     count = many[0] if many and (inputs.ndim == 3 or own) else None
     return NetworkResiduals(net.sizes, net.activations, inputs, wanted, count)
 
-# %% ../nbs/appendix/second_order.ipynb #5ec0004b
+# %% ../nbs/appendix/second_order.ipynb #5ec0004d
 @dataclass(frozen=True, eq=False, repr=False)
 class InputResiduals:
     """Outputs minus targets as a function of the inputs; `input_residuals` makes it."""
@@ -397,7 +397,7 @@ class InputResiduals:
         target = target.reshape(-1, target.shape[-1])[rows] if target.ndim > 1 else target
         return InputResiduals(weights, biases, self.activations, target)
 
-# %% ../nbs/appendix/second_order.ipynb #5ec0004c
+# %% ../nbs/appendix/second_order.ipynb #5ec0004f
 def input_residuals(net: Network, target: Numbers) -> InputResiduals:
     """Outputs minus targets, and their exact Jacobian, as a function of the inputs of a network.
 
@@ -448,7 +448,7 @@ def input_residuals(net: Network, target: Numbers) -> InputResiduals:
         biases = [np.ascontiguousarray(b.T) for b in biases]
     return InputResiduals(weights, biases, fixed.activations, wanted)
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00051
+# %% ../nbs/appendix/second_order.ipynb #5ec00054
 def next_damping(
     m: np.ndarray, growth: np.ndarray, better: np.ndarray, gain: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -457,7 +457,7 @@ def next_damping(
         taken = np.maximum(1 / 3, 1 - (2 * gain - 1) ** 3)
         return m * np.where(better, taken, growth).astype(m.dtype), np.where(better, 2, 2 * growth).astype(m.dtype)
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00054
+# %% ../nbs/appendix/second_order.ipynb #5ec00057
 class Point(NamedTuple):
     """Where problems are: unknowns, residuals, Jacobian, `gram` of it, half the sum of squares."""
 
@@ -483,14 +483,14 @@ class Point(NamedTuple):
         pairs = zip(self, old, strict=True)
         return Point(*(np.where(moved.reshape(-1, *[1] * (new.ndim - 1)), new, was) for new, was in pairs))
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00055
+# %% ../nbs/appendix/second_order.ipynb #5ec00058
 def look(evaluate: Callable, x: np.ndarray, rows: np.ndarray) -> Point:
     """What `evaluate` finds at x, for the problems `rows`."""
     with np.errstate(over="ignore", invalid="ignore"):
         r, J = evaluate(x, rows)
         return Point(x, r, J, gram(J), (r * r).sum(-1) / 2)
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00058
+# %% ../nbs/appendix/second_order.ipynb #5ec0005b
 def judge(here: Point, slope: np.ndarray, small: np.ndarray, tolerance: float, enough: float) -> np.ndarray:
     """For each problem a word: "running", or why it is done."""
     status = np.where(small, "small_step", "running").astype("<U11")
@@ -499,7 +499,7 @@ def judge(here: Point, slope: np.ndarray, small: np.ndarray, tolerance: float, e
     status[abs(here.r).max(-1) <= enough] = "solved"
     return status
 
-# %% ../nbs/appendix/second_order.ipynb #5ec0005a
+# %% ../nbs/appendix/second_order.ipynb #5ec0005e
 def walk(
     evaluate: Callable, x: np.ndarray, damping: float, tolerance: float, enough: float
 ) -> Iterator[tuple[np.ndarray, Point, np.ndarray]]:
@@ -528,7 +528,7 @@ def walk(
             small = short & ~(better & (there.loss < here.loss / 2))
         here = there.or_stay(better, here)
 
-# %% ../nbs/appendix/second_order.ipynb #5ec0005e
+# %% ../nbs/appendix/second_order.ipynb #5ec00062
 @dataclass(frozen=True, eq=False, repr=False)
 class Minimum:
     """Where a method of second order ended, for one problem or for many.
@@ -570,7 +570,7 @@ class Minimum:
         words = ", ".join(f"{count} {word}" for word, count in Counter(self.status.ravel().tolist()).most_common())
         return f"Minimum of {self.status.size} problems ({words}): at most {self.steps.max()} steps"
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00061
+# %% ../nbs/appendix/second_order.ipynb #5ec00065
 def as_start(x0: Any) -> np.ndarray:
     """`x0` as a new array of finite numbers, (..., P)."""
     x = check_finite("x0", as_numbers("x0", x0))
@@ -578,12 +578,12 @@ def as_start(x0: Any) -> np.ndarray:
         raise expected("x0", "shape (..., P), with at least one number", f"shape {x.shape}")
     return x.copy(order="C")
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00062
+# %% ../nbs/appendix/second_order.ipynb #5ec00066
 def as_tolerance(name: str, value: Any, dtype: np.dtype) -> float:
     """`value` as a positive number; None stands for the root of the spacing of the floats at 1."""
     return float(np.sqrt(np.finfo(dtype).eps)) if value is None else as_positive(name, value)
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00064
+# %% ../nbs/appendix/second_order.ipynb #5ec00068
 def call_rows(function: Callable, start: np.ndarray) -> Callable[[np.ndarray, np.ndarray], tuple]:
     """`function` for some of the problems: by its `select` if it has one, else called for all of them."""
     P, lead, latest = start.shape[-1], start.shape[:-1], start.reshape(-1, start.shape[-1]).copy()
@@ -609,13 +609,13 @@ def call_rows(function: Callable, start: np.ndarray) -> Callable[[np.ndarray, np
 
     return evaluate
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00066
+# %% ../nbs/appendix/second_order.ipynb #5ec0006a
 def as_residual_tolerance(value: Any) -> float:
     """`value` as a number that is not negative."""
     number = as_numbers("residual_tolerance", value, ndim=0)
     return float(check_interval("residual_tolerance", number, NOT_NEGATIVE))
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00068
+# %% ../nbs/appendix/second_order.ipynb #5ec0006c
 BLOCK_BYTES = 1 << 22  # of Jacobians that are worked on at a time: they stay in the processor's cache
 
 
@@ -626,7 +626,7 @@ def blocks(evaluate: Callable, x: np.ndarray, parts: bool) -> list[np.ndarray]:
         size = max(1, BLOCK_BYTES // evaluate(x[:1], np.arange(1))[1].nbytes)
     return np.split(np.arange(len(x)), range(size, len(x), size))
 
-# %% ../nbs/appendix/second_order.ipynb #5ec0006a
+# %% ../nbs/appendix/second_order.ipynb #5ec0006e
 class Progress:
     """Where all problems are."""
 
@@ -653,7 +653,7 @@ class Progress:
         losses, r = np.reshape(self.losses, (-1, *lead)), self.r.copy().reshape(*lead, -1)
         return Minimum(self.x.copy().reshape(self.shape), losses, steps, status, r)
 
-# %% ../nbs/appendix/second_order.ipynb #5ec0006b
+# %% ../nbs/appendix/second_order.ipynb #5ec0006f
 def advance(progress: Progress, walks: list[tuple[np.ndarray, Iterator]]) -> list[tuple[np.ndarray, Iterator]]:
     """One step of each walk; those that go on."""
     running = []
@@ -670,7 +670,15 @@ def advance(progress: Progress, walks: list[tuple[np.ndarray, Iterator]]) -> lis
     progress.losses.append(progress.loss.copy())
     return running
 
-# %% ../nbs/appendix/second_order.ipynb #5ec0006d
+# %% ../nbs/appendix/second_order.ipynb #5ec00071
+def run_walks(progress: Progress, walks: list, max_steps: int, callback: Callable | None) -> str:
+    """Step until all is done; why those that are still running were left."""
+    while (walks := advance(progress, walks)) and len(progress.losses) <= max_steps:
+        if callback is not None and len(progress.losses) > 1 and callback(progress.result()):
+            return "stopped"
+    return "limit"
+
+# %% ../nbs/appendix/second_order.ipynb #5ec00073
 def levenberg_marquardt(
     function: Callable[[np.ndarray], tuple[Any, Any]],
     x0: Numbers,
@@ -707,8 +715,8 @@ def levenberg_marquardt(
     Minimum
         For each problem x, residuals, steps and why it ended: "solved", all residuals are at most
         `residual_tolerance` in size; "converged", no entry of :math:`J^T r` is larger than `tolerance` times
-        :math:`\\lVert J \\rVert \\lVert r \\rVert`; "small_step", the last step was shorter than
-        `tolerance` times x and did not halve the loss; "limit", none of these in `max_steps`; "stopped", by the callback;
+        :math:`\\lVert J \\rVert \\lVert r \\rVert`; "small_step", the last step was
+        shorter than `tolerance` times x and did not halve the loss; "limit", none of these in `max_steps`; "stopped", by the callback;
         "interrupted", by Ctrl-C.
 
     Raises
@@ -749,16 +757,12 @@ def levenberg_marquardt(
         raise expected("max_steps", "an integer that is not negative", max_steps)
     options = first, as_tolerance("tolerance", tolerance, start.dtype), as_residual_tolerance(residual_tolerance)
     evaluate, progress = call_rows(function, start), Progress(start)
-    word = "limit"
     try:
         walks = [
             (rows, walk(lambda x, on, rows=rows: evaluate(x, rows[on]), progress.x[rows], *options))
             for rows in blocks(evaluate, progress.x, hasattr(function, "select"))
         ]
-        while (walks := advance(progress, walks)) and len(progress.losses) <= max_steps:
-            if callback is not None and len(progress.losses) > 1 and callback(progress.result()):
-                word = "stopped"
-                break
+        word = run_walks(progress, walks, max_steps, callback)
     except KeyboardInterrupt:
         if not progress.losses:  # nothing is known yet
             raise
@@ -768,11 +772,11 @@ def levenberg_marquardt(
     progress.status[progress.status == "running"] = word
     return progress.result()
 
-# %% ../nbs/appendix/second_order.ipynb #5ec0007a
+# %% ../nbs/appendix/second_order.ipynb #5ec00080
 class StopRun(Exception):
     """A run is over, for the reason in its message."""
 
-# %% ../nbs/appendix/second_order.ipynb #5ec0007b
+# %% ../nbs/appendix/second_order.ipynb #5ec00081
 class Evaluations:
     """A loss as SciPy calls it; the best point so far, and what ends a run."""
 
@@ -808,7 +812,7 @@ class Evaluations:
         """What is known so far."""
         return Minimum(self.x.copy(), np.array(self.losses, self.start.dtype), len(self.losses) - 1, status)
 
-# %% ../nbs/appendix/second_order.ipynb #5ec0007c
+# %% ../nbs/appendix/second_order.ipynb #5ec00083
 def minimize_lbfgs(
     value_and_grad: Callable[[np.ndarray], tuple[Any, Any]],
     x0: Numbers,
