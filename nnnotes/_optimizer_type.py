@@ -123,7 +123,7 @@ def fit(name: str, setting: Any, w: np.ndarray) -> Any:
         return setting  # a Python float leaves float32 what it is
     pairs = zip(setting.shape[::-1], w.shape[::-1], strict=False)
     if setting.ndim > w.ndim or any(a not in (1, b) for a, b in pairs):
-        raise expected(name, f"a number, or a shape that broadcasts to the parameters, {w.shape}", f"shape {setting.shape}")
+        raise expected(name, f"a shape that broadcasts to the parameters, {w.shape}", f"shape {setting.shape}")
     return setting.astype(w.dtype)
 
 # %% ../nbs/appendix/optimizer_type.ipynb #cb338981

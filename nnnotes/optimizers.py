@@ -10,6 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nnnotes._momentum_dynamics import (
+    convergence_rate,
+    critical_momentum,
+    momentum_borders,
+    momentum_envelope,
+    momentum_matrix,
+    momentum_power,
+    momentum_regime,
+    optimal_rate_and_momentum,
+    stationary_loss,
+    transient_growth,
+)
 from nnnotes._optimizer_type import (
     BELOW_ONE,
     Part,
@@ -24,15 +36,48 @@ from nnnotes._optimizer_type import (
     setting_at,
     velocities_for,
 )
+from nnnotes._schedules import (
+    constant,
+    cosine_decay,
+    exponential_decay,
+    inverse_decay,
+    polynomial_decay,
+    step_decay,
+    warmup,
+)
+from nnnotes._second_order import (
+    gauss_newton_step,
+    levenberg_marquardt,
+    levenberg_marquardt_step,
+    minimize_lbfgs,
+    network_residuals,
+    newton_step,
+)
+from ._training import Training, accumulate_gradients
 from ._validation import expected, is_finite, show_first
 
 if TYPE_CHECKING:
     from nnnotes._optimizer_type import Parameters, Setting
 
 # %% auto #0
-__all__ = ['momentum_step', 'SGD']
+__all__ = ['momentum_step', 'SGD', 'Training', 'accumulate_gradients', 'constant', 'step_decay', 'exponential_decay',
+           'inverse_decay', 'polynomial_decay', 'cosine_decay', 'warmup', 'momentum_matrix', 'momentum_power',
+           'convergence_rate', 'momentum_regime', 'momentum_borders', 'critical_momentum', 'optimal_rate_and_momentum',
+           'momentum_envelope', 'transient_growth', 'stationary_loss', 'newton_step', 'gauss_newton_step',
+           'levenberg_marquardt_step', 'levenberg_marquardt', 'network_residuals', 'minimize_lbfgs']
 
 # %% ../nbs/07_optimizers.ipynb #e646a712
+_all_ = [
+    "Training", "accumulate_gradients", "constant", "step_decay", "exponential_decay",
+    "inverse_decay", "polynomial_decay", "cosine_decay", "warmup", "momentum_matrix",
+    "momentum_power", "convergence_rate", "momentum_regime", "momentum_borders",
+    "critical_momentum", "optimal_rate_and_momentum", "momentum_envelope",
+    "transient_growth", "stationary_loss", "newton_step", "gauss_newton_step",
+    "levenberg_marquardt_step", "levenberg_marquardt", "network_residuals",
+    "minimize_lbfgs",
+]  # fmt: skip
+
+
 def __dir__() -> list[str]:
     """What `dir()` and the Tab key show: what this module exports, not what it imports."""
     return __all__  # noqa: F821  # nbdev writes it
@@ -170,9 +215,9 @@ class SGD:
     ) -> None:
         self.learning_rate = as_setting("learning_rate", learning_rate)
         self.momentum = as_setting("momentum", momentum, BELOW_ONE)
+        self.nesterov, self.rate_in_velocity = bool(nesterov), bool(rate_in_velocity)
         self.dampening = as_setting("dampening", as_number("dampening", dampening), BELOW_ONE)
         self.weight_decay = as_setting("weight_decay", as_number("weight_decay", weight_decay))
-        self.nesterov, self.rate_in_velocity = bool(nesterov), bool(rate_in_velocity)
         self.rescale_velocity = bool(rescale_velocity)
         if nesterov and self.dampening:
             raise expected("dampening", "0 with Nesterov's momentum", dampening)
