@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['Parameters', 'BELOW_ONE', 'Setting', 'keys_of', 'Part', 'pair_gradients', 'as_part', 'in_form_of', 'as_setting',
-           'as_number', 'setting_at', 'fit', 'rate_ratio', 'State', 'as_state', 'velocities_for']
+           'as_number', 'setting_at', 'fit', 'rate_ratio', 'State', 'as_state', 'velocities_for', 'check_moved',
+           'Stateful']
 
 # %% ../nbs/appendix/optimizer_type.ipynb #b88dbb0f
 Parameters: TypeAlias = "Numbers | list[np.ndarray] | tuple[np.ndarray, ...] | dict[str, np.ndarray]"
@@ -170,3 +171,98 @@ def velocities_for(state: State, parts: list[Part]) -> list[np.ndarray | None]:
     if len(shapes) != len(known) or any(k not in (None, s) for k, s in zip(known, shapes, strict=True)):
         raise expected("parameters", f"the shapes of the steps before, {known}", f"{shapes}: write a new SGD")
     return [None if v is None else match_dtypes(p.values, v)[1] for v, p in zip(state.velocities, parts, strict=True)]
+
+# %% ../nbs/appendix/optimizer_type.ipynb #1215ef33
+def check_moved(part: Part, w: np.ndarray, v: np.ndarray, step: int) -> None:
+    """Raise unless the new array and its velocity are finite."""
+    if not (is_finite(w) and is_finite(v)):
+        bad = w if is_finite(v) else v
+        got = f"{show_first(bad, ~np.isfinite(bad))} after step {step}: take a smaller learning rate"
+        raise expected(f"parameters{part.place}", "finite numbers", got)
+
+# %% ../nbs/appendix/optimizer_type.ipynb #6899631c
+class Stateful:
+    """An optimizer's state: to look at, to save, to go on from."""
+
+    learning_rate: Any
+    _state: State
+
+    @property
+    def steps(self) -> int:
+        """How many steps were made.
+
+        Examples
+        --------
+        >>> from nnnotes.optimizers import SGD
+        >>> SGD(0.1).steps
+        0
+        """
+        return self._state.steps
+
+    @property
+    def velocity(self) -> Any:
+        """The velocity: an array, or a list of them, or None before the first step.
+
+        Examples
+        --------
+        >>> from nnnotes.optimizers import SGD
+        >>> optimizer = SGD(0.1, momentum=0.9)
+        >>> optimizer.velocity, optimizer.step([1.0], [2.0]), optimizer.velocity
+        (None, array([0.8]), array([2.]))
+        """
+        kept = self._state.velocities
+        return kept[0] if kept is not None and len(kept) == 1 else kept and list(kept)
+
+    def state(self) -> dict[str, Any]:
+        """All that the next step needs besides the arguments, as numbers and arrays.
+
+        Returns
+        -------
+        dict
+            "steps", "rate" (of the last step) and "velocity" (a list of arrays), the last two None at first.
+
+        See Also
+        --------
+        load_state : Takes it.
+
+        Examples
+        --------
+        >>> from nnnotes.optimizers import SGD
+        >>> SGD(0.1).state()
+        {'steps': 0, 'rate': None, 'velocity': None}
+        """
+        steps, rate, kept = self._state
+        velocity = None if kept is None else [None if v is None else v.copy() for v in kept]
+        return {"steps": steps, "rate": rate, "velocity": velocity}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state: the steps that follow are the same to the bit.
+
+        Parameters
+        ----------
+        state : dict
+            What `state` returned.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If it is something else.
+
+        See Also
+        --------
+        state : Returns it.
+
+        Examples
+        --------
+        >>> from nnnotes.optimizers import SGD
+        >>> optimizer = SGD(0.1, momentum=0.9)
+        >>> optimizer.load_state({"steps": 1, "rate": 0.1, "velocity": [[2.0]]})
+        >>> optimizer.step([1.0], [0.0])
+        array([0.82])
+        """
+        self._state = as_state(state)
+
+    def __repr__(self) -> str:
+        shown = [f"{self.learning_rate!r}"]
+        shown += [f"{k}={v!r}" for k, v in vars(self).items() if k[0] != "_" and k != "learning_rate" and np.any(v)]
+        return f"{type(self).__name__}({', '.join(shown)})"

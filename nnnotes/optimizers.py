@@ -5,12 +5,11 @@
 # %% ../nbs/07_optimizers.ipynb #0bfa3f00
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnnotes._momentum_dynamics import (
+from nnnotes._momentum_dynamics import (  # noqa: F401  # to hand out
     convergence_rate,
     critical_momentum,
     momentum_borders,
@@ -26,9 +25,10 @@ from nnnotes._optimizer_type import (
     BELOW_ONE,
     Part,
     State,
+    Stateful,
     as_number,
     as_setting,
-    as_state,
+    check_moved,
     fit,
     in_form_of,
     pair_gradients,
@@ -36,7 +36,7 @@ from nnnotes._optimizer_type import (
     setting_at,
     velocities_for,
 )
-from nnnotes._schedules import (
+from nnnotes._schedules import (  # noqa: F401  # to hand out
     constant,
     cosine_decay,
     exponential_decay,
@@ -45,8 +45,10 @@ from nnnotes._schedules import (
     step_decay,
     warmup,
 )
-from nnnotes._second_order import (
+from nnnotes._second_order import (  # noqa: F401  # to hand out
+    Minimum,
     gauss_newton_step,
+    input_residuals,
     levenberg_marquardt,
     levenberg_marquardt_step,
     minimize_lbfgs,
@@ -54,7 +56,7 @@ from nnnotes._second_order import (
     newton_step,
 )
 from ._training import Training, accumulate_gradients
-from ._validation import expected, is_finite, show_first
+from ._validation import expected
 
 if TYPE_CHECKING:
     from nnnotes._optimizer_type import Parameters, Setting
@@ -64,7 +66,8 @@ __all__ = ['momentum_step', 'SGD', 'Training', 'accumulate_gradients', 'constant
            'inverse_decay', 'polynomial_decay', 'cosine_decay', 'warmup', 'momentum_matrix', 'momentum_power',
            'convergence_rate', 'momentum_regime', 'momentum_borders', 'critical_momentum', 'optimal_rate_and_momentum',
            'momentum_envelope', 'transient_growth', 'stationary_loss', 'newton_step', 'gauss_newton_step',
-           'levenberg_marquardt_step', 'levenberg_marquardt', 'network_residuals', 'minimize_lbfgs']
+           'levenberg_marquardt_step', 'levenberg_marquardt', 'network_residuals', 'input_residuals', 'minimize_lbfgs',
+           'Minimum']
 
 # %% ../nbs/07_optimizers.ipynb #e646a712
 _all_ = [
@@ -74,7 +77,7 @@ _all_ = [
     "critical_momentum", "optimal_rate_and_momentum", "momentum_envelope",
     "transient_growth", "stationary_loss", "newton_step", "gauss_newton_step",
     "levenberg_marquardt_step", "levenberg_marquardt", "network_residuals",
-    "minimize_lbfgs",
+    "input_residuals", "minimize_lbfgs", "Minimum",
 ]  # fmt: skip
 
 
@@ -110,8 +113,10 @@ def momentum_step(
 
     Returns
     -------
-    w, v : ndarray
-        The new parameters and the new velocity.
+    w : ndarray
+        The new parameters.
+    v : ndarray
+        The new velocity.
 
     See Also
     --------
@@ -136,8 +141,35 @@ def momentum_step(
     move = momentum * v + push if nesterov else v
     return w - (move if rate_in_velocity else rate * move), v
 
+# %% ../nbs/07_optimizers.ipynb #52c67829
+class _Options(Stateful):
+    """The options of `SGD`, checked."""
+
+    def __init__(
+        self,
+        learning_rate: Setting,
+        momentum: Setting = 0.0,
+        nesterov: bool = False,
+        rate_in_velocity: bool = False,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        *,
+        rescale_velocity: bool = False,
+    ) -> None:
+        self.learning_rate = as_setting("learning_rate", learning_rate)
+        self.momentum = as_setting("momentum", momentum, BELOW_ONE)
+        self.nesterov, self.rate_in_velocity = bool(nesterov), bool(rate_in_velocity)
+        self.dampening = as_setting("dampening", as_number("dampening", dampening), BELOW_ONE)
+        self.weight_decay = as_setting("weight_decay", as_number("weight_decay", weight_decay))
+        self.rescale_velocity = bool(rescale_velocity)
+        if nesterov and self.dampening:
+            raise expected("dampening", "0 with Nesterov's momentum", dampening)
+        if rescale_velocity and not rate_in_velocity:
+            raise expected("rescale_velocity", "False, since this velocity holds no rate", rescale_velocity)
+        self._state = State()
+
 # %% ../nbs/07_optimizers.ipynb #b37905a6
-class SGD:
+class SGD(_Options):
     """Gradient descent with momentum: the delta rule, classical momentum and Nesterov's, in both conventions.
 
     Parameters
@@ -202,29 +234,6 @@ class SGD:
     (array([ 0.614, -1.228]), 3)
     """
 
-    def __init__(
-        self,
-        learning_rate: Setting,
-        momentum: Setting = 0.0,
-        nesterov: bool = False,
-        rate_in_velocity: bool = False,
-        dampening: float = 0.0,
-        weight_decay: float = 0.0,
-        *,
-        rescale_velocity: bool = False,
-    ) -> None:
-        self.learning_rate = as_setting("learning_rate", learning_rate)
-        self.momentum = as_setting("momentum", momentum, BELOW_ONE)
-        self.nesterov, self.rate_in_velocity = bool(nesterov), bool(rate_in_velocity)
-        self.dampening = as_setting("dampening", as_number("dampening", dampening), BELOW_ONE)
-        self.weight_decay = as_setting("weight_decay", as_number("weight_decay", weight_decay))
-        self.rescale_velocity = bool(rescale_velocity)
-        if nesterov and self.dampening:
-            raise expected("dampening", "0 with Nesterov's momentum", dampening)
-        if rescale_velocity and not rate_in_velocity:
-            raise expected("rescale_velocity", "False, since this velocity holds no rate", rescale_velocity)
-        self._state = State()
-
     def step(self, parameters: Parameters, gradient: Any) -> Any:
         """The parameters after one more step. What is given is not written to.
 
@@ -234,11 +243,11 @@ class SGD:
             Where we are.
         gradient : like `parameters`
             The gradient there. In a list or dict None stands for a frozen array: it stays, and its velocity, too.
-            (With a gradient of 0 a velocity goes on, and weight decay, too.)
+            With a gradient of 0 a velocity goes on, and so does weight decay.
 
         Returns
         -------
-        like `parameters`
+        ndarray, list, tuple or dict
             The new parameters, in the dtype of the old ones.
 
         Raises
@@ -263,88 +272,19 @@ class SGD:
         self._state = State(before.steps + 1, rate, tuple(kept))  # one assignment: a step is made, or not
         return in_form_of(parameters, moved)
 
-    def _move(
-        self, part: Part, v: np.ndarray | None, rate: Any, momentum: Any, before: State
-    ) -> tuple[np.ndarray, np.ndarray | None]:
+    def _move(self, part: Part, v: Any, rate: Any, momentum: Any, before: State) -> tuple[np.ndarray, Any]:
         """One array and its velocity after a step."""
         w, g = part.values, part.gradient
-        rates = fit("learning_rate", rate, w)
-        if v is not None and self.rescale_velocity:
-            v = v * rate_ratio(rates, fit("learning_rate", before.rate, w))
+        rate, momentum = fit("learning_rate", rate, w), fit("momentum", momentum, w)
+        if self.rescale_velocity and v is not None:
+            v = v * rate_ratio(rate, fit("learning_rate", before.rate, w))
         if g is None:
             return w, v
-        if self.weight_decay:
-            g = g + self.weight_decay * w
+        g = g + self.weight_decay * w if self.weight_decay else g
         g = g if v is None else (1 - self.dampening) * g  # the first one in full, as PyTorch takes it
         v = np.zeros_like(w) if v is None else v
         rule = {"nesterov": self.nesterov, "rate_in_velocity": self.rate_in_velocity}
         with np.errstate(over="ignore", invalid="ignore"):
-            w, v = momentum_step(w, g, v, rates, fit("momentum", momentum, w), **rule)
-        if not (is_finite(w) and is_finite(v)):
-            bad = w if is_finite(v) else v
-            got = f"{show_first(bad, ~np.isfinite(bad))} after step {before.steps}: take a smaller learning rate"
-            raise expected(f"parameters{part.place}", "finite numbers", got)
+            w, v = momentum_step(w, g, v, rate, momentum, **rule)
+        check_moved(part, w, v, before.steps)
         return w, v
-
-    @property
-    def steps(self) -> int:
-        """How many steps were made."""
-        return self._state.steps
-
-    @property
-    def velocity(self) -> Any:
-        """The velocity: an array, or a list of them, or None before the first step."""
-        kept = self._state.velocities
-        return kept[0] if kept is not None and len(kept) == 1 else kept and list(kept)
-
-    def state(self) -> dict[str, Any]:
-        """All that the next step needs besides the arguments, as numbers and arrays.
-
-        Returns
-        -------
-        dict
-            "steps", "rate" (of the last step) and "velocity" (a list of arrays), the last two None at first.
-
-        See Also
-        --------
-        load_state : Takes it.
-
-        Examples
-        --------
-        >>> SGD(0.1).state()
-        {'steps': 0, 'rate': None, 'velocity': None}
-        """
-        steps, rate, kept = self._state
-        velocity = None if kept is None else [None if v is None else v.copy() for v in kept]
-        return {"steps": steps, "rate": rate, "velocity": velocity}
-
-    def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state: the steps that follow are the same to the bit.
-
-        Parameters
-        ----------
-        state : dict
-            What `state` returned.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If it is something else.
-
-        See Also
-        --------
-        state : Returns it.
-
-        Examples
-        --------
-        >>> optimizer = SGD(0.1, momentum=0.9)
-        >>> optimizer.load_state({"steps": 1, "rate": 0.1, "velocity": [[2.0]]})
-        >>> optimizer.step([1.0], [0.0])
-        array([0.82])
-        """
-        self._state = as_state(state)
-
-    def __repr__(self) -> str:
-        shown = [f"{self.learning_rate!r}"]
-        shown += [f"{k}={v!r}" for k, v in vars(self).items() if k[0] != "_" and k != "learning_rate" and np.any(v)]
-        return f"SGD({', '.join(shown)})"

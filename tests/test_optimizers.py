@@ -1,4 +1,4 @@
-"""SGD: every option against the formulas typed again, parameters of all forms, states, schedules, and what is refused."""
+"""SGD: every option against the formulas typed again, parameters of all forms, states, schedules, and errors."""
 import copy
 import inspect
 import itertools
@@ -14,12 +14,10 @@ from nnnotes.optimizers import SGD, momentum_step
 from nnnotes.proof import ProofError, prove, symbols
 
 OPTIONS = [
-    {"momentum": momentum, "nesterov": nesterov, "rate_in_velocity": inside, "dampening": dampening, "weight_decay": decay}
-    for momentum, nesterov, inside, dampening, decay in itertools.product(
-        (0.0, 0.9), (False, True), (False, True), (0.0, 0.3), (0.0, 0.01)
-    )
-    if not (nesterov and dampening)
-]  # fmt: skip
+    dict(zip(("momentum", "nesterov", "rate_in_velocity", "dampening", "weight_decay"), values, strict=True))
+    for values in itertools.product((0.0, 0.9), (False, True), (False, True), (0.0, 0.3), (0.0, 0.01))
+    if not (values[1] and values[3])  # Nesterov's momentum and dampening do not go together
+]
 
 
 def rate(step):
