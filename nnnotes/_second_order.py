@@ -227,8 +227,6 @@ def apply_or_nan(f: Callable, Z: np.ndarray) -> np.ndarray:
         return f(Z)
     except ValueError:
         unknown = np.isnan(Z)
-        if not unknown.any():
-            raise
         return np.where(unknown, np.nan, f(np.where(unknown, 0, Z)))
 
 # %% ../nbs/appendix/second_order.ipynb #5ec0003b
@@ -572,11 +570,11 @@ class Minimum:
 
 # %% ../nbs/appendix/second_order.ipynb #5ec00065
 def as_start(x0: Any) -> np.ndarray:
-    """`x0` as a new array of finite numbers, (..., P)."""
+    """`x0` as an array of finite numbers, (..., P)."""
     x = check_finite("x0", as_numbers("x0", x0))
     if x.ndim < 1 or not x.size:
         raise expected("x0", "shape (..., P), with at least one number", f"shape {x.shape}")
-    return x.copy(order="C")
+    return x
 
 # %% ../nbs/appendix/second_order.ipynb #5ec00066
 def as_tolerance(name: str, value: Any, dtype: np.dtype) -> float:
@@ -716,8 +714,8 @@ def levenberg_marquardt(
         For each problem x, residuals, steps and why it ended: "solved", all residuals are at most
         `residual_tolerance` in size; "converged", no entry of :math:`J^T r` is larger than `tolerance` times
         :math:`\\lVert J \\rVert \\lVert r \\rVert`; "small_step", the last step was
-        shorter than `tolerance` times x and did not halve the loss; "limit", none of these in `max_steps`; "stopped", by the callback;
-        "interrupted", by Ctrl-C.
+        shorter than `tolerance` times x and did not halve the loss; "limit", none of these in `max_steps`;
+        "stopped", by the callback; "interrupted", by Ctrl-C.
 
     Raises
     ------

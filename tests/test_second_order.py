@@ -123,6 +123,7 @@ def test_steps_keep_the_dtype(dtype):
     (lambda: levenberg_marquardt_step([1.0], [[1.0]], [-1.0]), "damping: expected positive"),
     (lambda: levenberg_marquardt_step([1.0], [[1.0]], [1.0, 2.0]), "damping: expected a single number"),
     (lambda: levenberg_marquardt_step([1.0], [[np.nan]], 1), "jacobian: expected finite"),
+    (lambda: levenberg_marquardt_step([1.0, 1], [[1.0, 1], [1, 1]], 1e-300), "damping: expected numbers large enough"),
     (lambda: levenberg_marquardt_step([1.0] * 2, np.full((2, 3), 1e200), 1), "damping|jacobian"),
 ])  # fmt: skip
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid")
@@ -444,6 +445,37 @@ def test_singular_jacobians_are_no_error(name):
     assert found.status in ("solved", "small_step", "converged")
 
 
+def test_too_little_damping_is_raised_at_once():
+    """At x = (1, 1) both columns are the same."""
+    found = levenberg_marquardt(SINGULAR["rows that repeat"], [1.0, 1.0], damping=1e-300)
+    assert found.status == "solved" and found.steps < 20
+
+
+def test_refused_steps_shrink_faster_and_faster():
+    found = levenberg_marquardt(lambda x: (np.ones(1), np.ones((1, 1))), [1.0])  # a slope that is a lie
+    assert found.status == "small_step" and found.steps < 12 and (found.x == 1).all()
+
+
+def test_what_lapack_cannot_solve_is_a_refused_step(monkeypatch):
+    """For the problems that it concerns, and the function never sees a NaN."""
+    solve, count = np.linalg.solve, 0
+
+    def sometimes(A, b):
+        nonlocal count
+        count += 1
+        if A.ndim == 3 and count < 8 or (A[..., 0, 0] > 50).any() and count % 5:
+            raise np.linalg.LinAlgError
+        return solve(A, b)
+
+    def function(x):
+        assert np.isfinite(x).all()
+        return x**2 - np.array([[2.0], [100.0]]), 2 * x[:, :, None]
+
+    monkeypatch.setattr(np.linalg, "solve", sometimes)
+    found = levenberg_marquardt(function, [[1.0], [5.0]])
+    np.testing.assert_allclose(found.x[:, 0], [2**0.5, 10], rtol=1e-9)
+
+
 def test_a_step_to_where_nothing_is_finite_is_refused():
     """log x from 10: the first step goes below 0."""
     seen = []
@@ -489,11 +521,13 @@ def test_arguments_are_not_written_to():
     assert (x0 == [1, 2]).all()
 
     def careless(x):
+        assert np.isfinite(x).all()
         r, J = squares(x)
         x[:] = np.nan
         return r, J
 
-    np.testing.assert_allclose(levenberg_marquardt(careless, x0).x, 2**0.5)
+    found = levenberg_marquardt(careless, [[2**0.5], [7.0]])  # the first is done earlier
+    np.testing.assert_allclose(found.x, 2**0.5)
 
 
 def test_callback_sees_and_stops():
@@ -603,6 +637,14 @@ def test_inputs_are_found_again(gain):
     inputs = rng.uniform(-gain, gain, size=(50, 4))
     found = levenberg_marquardt(input_residuals(net, net.forward(inputs)), inputs + 0.1, residual_tolerance=1e-12)
     assert (found.status == "solved").all()
+    np.testing.assert_allclose(found.x, inputs, atol=1e-9)
+
+
+def test_inputs_of_many_networks_are_found_again():
+    nets, inputs = Replicas([3, 8, 5], tanh, rng=0, count=30), np.random.default_rng(1).uniform(-1, 1, (30, 3))
+    targets = nets.forward(np.broadcast_to(inputs.T, (1, 3, 30)))[0].T
+    found = levenberg_marquardt(input_residuals(nets, targets), inputs + 0.1, residual_tolerance=1e-12)
+    assert (found.status == "solved").all() and len(set(found.steps.tolist())) > 1
     np.testing.assert_allclose(found.x, inputs, atol=1e-9)
 
 
