@@ -447,7 +447,7 @@ def test_singular_jacobians_are_no_error(name):
 
 def test_too_little_damping_is_raised_at_once():
     """At x = (1, 1) both columns are the same."""
-    found = levenberg_marquardt(SINGULAR["rows that repeat"], [1.0, 1.0], damping=1e-300)
+    found = levenberg_marquardt(SINGULAR["rows that repeat"], [1.0, 1.0], damping=1e-300, residual_tolerance=1e-9)
     assert found.status == "solved" and found.steps < 20
 
 
@@ -463,7 +463,7 @@ def test_what_lapack_cannot_solve_is_a_refused_step(monkeypatch):
     def sometimes(A, b):
         nonlocal count
         count += 1
-        if A.ndim == 3 and count < 8 or (A[..., 0, 0] > 50).any() and count % 5:
+        if A.ndim == 3 and count < 8 or count in (3, 5):  # a batch, then the second problem or the first
             raise np.linalg.LinAlgError
         return solve(A, b)
 
