@@ -192,13 +192,14 @@ def test_inputs_of_replicas_belong_to_their_networks():
 
 def test_inputs_of_any_leading_shape():
     net, inputs, targets = MLP([3, 4, 2], rng=0), random_problem(5, 6, 3)[1], random_problem(5, 6, 2)[1]
-    r, J = input_residuals(net, targets)(inputs)
+    function = input_residuals(net, targets)
+    r, J = function(inputs)
     assert r.shape == (5, 6, 2) and J.shape == (5, 6, 2, 3)
     alone = input_residuals(net, targets[4, 2])(inputs[4, 2])
     np.testing.assert_allclose(r[4, 2], alone[0], rtol=1e-12)
     np.testing.assert_allclose(J[4, 2], alone[1], rtol=1e-12)
     net.parameters[:] = 0  # the function has copied them
-    np.testing.assert_array_equal(input_residuals(MLP([3, 4, 2], rng=0), targets)(inputs)[0], r)
+    np.testing.assert_array_equal(function(inputs)[0], r)
 
 
 def test_what_overflows_is_not_finite_and_no_error():
@@ -224,6 +225,7 @@ def test_what_overflows_is_not_finite_and_no_error():
     (lambda net: input_residuals(net, T[:, :3]), "target: expected shape \\(..., 7\\)"),
     (lambda net: input_residuals(net, T)(X[:3]), "X: expected shape \\(10, 4\\)"),
     (lambda net: input_residuals(net, T[0])(X.T), "X: expected shape \\(..., 4\\)"),
+    (lambda net: input_residuals(net.with_parameters(net.parameters * np.nan), T), "parameters: expected finite"),
     (lambda net: input_residuals(Replicas([4, 7], rng=0, count=2), T), "target: expected shape \\(2, 7\\)"),
 ])  # fmt: skip
 def test_wrong_arguments_of_residuals_are_named(call, message):
@@ -528,6 +530,12 @@ def test_arguments_are_not_written_to():
 
     found = levenberg_marquardt(careless, [[2**0.5], [7.0]])  # the first is done earlier
     np.testing.assert_allclose(found.x, 2**0.5)
+
+
+def test_float32_stays_float32_whatever_the_function_returns():
+    found = levenberg_marquardt(lambda x: (x.astype(float) ** 2 - 2, np.diag(2.0 * x)), np.ones(2, np.float32))
+    assert {found.x.dtype, found.residuals.dtype, found.losses.dtype} == {np.dtype(np.float32)}
+    np.testing.assert_allclose(found.x, 2**0.5, rtol=1e-6)
 
 
 def test_callback_sees_and_stops():
