@@ -770,11 +770,11 @@ def levenberg_marquardt(
     progress.status[progress.status == "running"] = word
     return progress.result()
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00080
+# %% ../nbs/appendix/second_order.ipynb #5ec00082
 class StopRun(Exception):
     """A run is over, for the reason in its message."""
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00081
+# %% ../nbs/appendix/second_order.ipynb #5ec00083
 class Evaluations:
     """A loss as SciPy calls it; the best point so far, and what ends a run."""
 
@@ -810,7 +810,7 @@ class Evaluations:
         """What is known so far."""
         return Minimum(self.x.copy(), np.array(self.losses, self.start.dtype), len(self.losses) - 1, status)
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00083
+# %% ../nbs/appendix/second_order.ipynb #5ec00085
 def minimize_lbfgs(
     value_and_grad: Callable[[np.ndarray], tuple[Any, Any]],
     x0: Numbers,
