@@ -54,7 +54,7 @@ def as_jacobian(residuals: Any, jacobian: Any) -> tuple[np.ndarray, np.ndarray]:
 
 # %% ../nbs/appendix/second_order.ipynb #5ec00020
 def newton_step(gradient: Numbers, hessian: Numbers) -> np.ndarray:
-    """Newton's step, to where the polynomial of second order has slope zero: a minimum, a saddle or a maximum.
+    """The step of Newton, to where the polynomial of second order is flat: a minimum, a saddle or a maximum.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def newton_step(gradient: Numbers, hessian: Numbers) -> np.ndarray:
 
 # %% ../nbs/appendix/second_order.ipynb #5ec00023
 def gauss_newton_step(residuals: Numbers, jacobian: Numbers) -> np.ndarray:
-    """Gauss-Newton's step, which makes the linearised residuals as small as can be; the shortest such step.
+    """The step of Gauss and Newton, which makes the linearised residuals as small as can be; the shortest one.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def damped_step(r: np.ndarray, J: np.ndarray, G: np.ndarray, m: np.ndarray) -> n
 
 # %% ../nbs/appendix/second_order.ipynb #5ec0002e
 def levenberg_marquardt_step(residuals: Numbers, jacobian: Numbers, damping: Numbers) -> np.ndarray:
-    """The step of Levenberg and Marquardt: Gauss-Newton's, with a price on its length.
+    """The step of Levenberg and Marquardt: that of Gauss and Newton, with a price on its length.
 
     Parameters
     ----------
@@ -313,7 +313,7 @@ def as_target(value: Any, shape: tuple[int, ...], dtype_of: np.ndarray) -> np.nd
 
 # %% ../nbs/appendix/second_order.ipynb #5ec00047
 def network_residuals(net: Network, X: Numbers, target: Numbers) -> NetworkResiduals:
-    """Outputs minus targets, and their exact Jacobian, as a function of the parameters of a network.
+    """The residuals of a network and their exact Jacobian, as a function of its parameters.
 
     Parameters
     ----------
@@ -327,7 +327,7 @@ def network_residuals(net: Network, X: Numbers, target: Numbers) -> NetworkResid
     Returns
     -------
     callable
-        A function of parameters p that returns (residuals, jacobian): for shape (P,), as of ``net.parameters``,
+        A function of parameters p that returns (outputs minus targets, their Jacobian): for shape (P,), as of ``net.parameters``,
         shapes (M,) and (M, P), where M = N K; for many networks in rows, (R, P), as of
         ``net.parameters.T``, shapes (R, M) and (R, M, P). Numbers that overflow become NaN or infinite.
 
@@ -397,7 +397,7 @@ class InputResiduals:
 
 # %% ../nbs/appendix/second_order.ipynb #5ec0004f
 def input_residuals(net: Network, target: Numbers) -> InputResiduals:
-    """Outputs minus targets, and their exact Jacobian, as a function of the inputs of a network.
+    """The residuals of a network and their exact Jacobian, as a function of its inputs.
 
     Parameters
     ----------
@@ -409,8 +409,8 @@ def input_residuals(net: Network, target: Numbers) -> InputResiduals:
     Returns
     -------
     callable
-        A function of inputs X, shape (..., D), that returns (residuals, jacobian), shapes (..., K) and
-        (..., K, D): each row is a problem of its own. For R networks the shape of X is (R, D): row r is for
+        A function of inputs X, shape (..., D), that returns (outputs minus targets, their Jacobian), shapes
+        (..., K) and (..., K, D): each row is a problem of its own. For R networks the shape of X is (R, D): row r is for
         network r. Numbers that overflow become NaN or infinite.
 
     Raises
@@ -732,7 +732,8 @@ def levenberg_marquardt(
     A step that does not lower the loss, or leads to a number that is not finite, is refused, and the next one
     has more damping. So losses never rise, and a singular Jacobian is no error.
 
-    Ctrl-C loses nothing: the result so far is returned, with the status "interrupted".
+    Ctrl-C loses nothing: the result so far is returned, with the status "interrupted". ``callback=print`` shows
+    how it goes.
 
     Problems that are done are no longer computed if `function` has a method ``select(rows)`` that returns the
     function for the problems with these numbers, as the functions of this package have. Any other function is
@@ -856,7 +857,8 @@ def minimize_lbfgs(
 
     Notes
     -----
-    Ctrl-C loses nothing: the result so far is returned, with the status "interrupted".
+    Ctrl-C loses nothing: the result so far is returned, with the status "interrupted". ``callback=print`` shows
+    how it goes.
 
     References
     ----------
