@@ -327,8 +327,8 @@ def network_residuals(net: Network, X: Numbers, target: Numbers) -> NetworkResid
     Returns
     -------
     callable
-        A function of parameters p that returns (outputs minus targets, their Jacobian): for shape (P,), as of ``net.parameters``,
-        shapes (M,) and (M, P), where M = N K; for many networks in rows, (R, P), as of
+        A function of parameters p that returns (outputs minus targets, their Jacobian): for shape (P,), as of
+        ``net.parameters``, shapes (M,) and (M, P), where M = N K; for many networks in rows, (R, P), as of
         ``net.parameters.T``, shapes (R, M) and (R, M, P). Numbers that overflow become NaN or infinite.
 
     Raises
@@ -410,8 +410,8 @@ def input_residuals(net: Network, target: Numbers) -> InputResiduals:
     -------
     callable
         A function of inputs X, shape (..., D), that returns (outputs minus targets, their Jacobian), shapes
-        (..., K) and (..., K, D): each row is a problem of its own. For R networks the shape of X is (R, D): row r is for
-        network r. Numbers that overflow become NaN or infinite.
+        (..., K) and (..., K, D): each row is a problem of its own. For R networks the shape of X is (R, D): row r
+        is for network r. Numbers that overflow become NaN or infinite.
 
     Raises
     ------
