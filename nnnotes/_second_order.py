@@ -54,7 +54,7 @@ def as_jacobian(residuals: Any, jacobian: Any) -> tuple[np.ndarray, np.ndarray]:
 
 # %% ../nbs/appendix/second_order.ipynb #5ec00020
 def newton_step(gradient: Numbers, hessian: Numbers) -> np.ndarray:
-    """Newton's step, to where the polynomial of second order has slope zero: a minimum, a saddle or a maximum.
+    """The step of Newton, to where the polynomial of second order is flat: a minimum, a saddle or a maximum.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def newton_step(gradient: Numbers, hessian: Numbers) -> np.ndarray:
 
 # %% ../nbs/appendix/second_order.ipynb #5ec00023
 def gauss_newton_step(residuals: Numbers, jacobian: Numbers) -> np.ndarray:
-    """Gauss-Newton's step, which makes the linearised residuals as small as can be; the shortest such step.
+    """The step of Gauss and Newton, which makes the linearised residuals as small as can be; the shortest one.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def damped_step(r: np.ndarray, J: np.ndarray, G: np.ndarray, m: np.ndarray) -> n
 
 # %% ../nbs/appendix/second_order.ipynb #5ec0002e
 def levenberg_marquardt_step(residuals: Numbers, jacobian: Numbers, damping: Numbers) -> np.ndarray:
-    """The step of Levenberg and Marquardt: Gauss-Newton's, with a price on its length.
+    """The step of Levenberg and Marquardt: that of Gauss and Newton, with a price on its length.
 
     Parameters
     ----------
@@ -227,8 +227,6 @@ def apply_or_nan(f: Callable, Z: np.ndarray) -> np.ndarray:
         return f(Z)
     except ValueError:
         unknown = np.isnan(Z)
-        if not unknown.any():
-            raise
         return np.where(unknown, np.nan, f(np.where(unknown, 0, Z)))
 
 # %% ../nbs/appendix/second_order.ipynb #5ec0003b
@@ -315,7 +313,7 @@ def as_target(value: Any, shape: tuple[int, ...], dtype_of: np.ndarray) -> np.nd
 
 # %% ../nbs/appendix/second_order.ipynb #5ec00047
 def network_residuals(net: Network, X: Numbers, target: Numbers) -> NetworkResiduals:
-    """Outputs minus targets, and their exact Jacobian, as a function of the parameters of a network.
+    """The residuals of a network and their exact Jacobian, as a function of its parameters.
 
     Parameters
     ----------
@@ -329,8 +327,8 @@ def network_residuals(net: Network, X: Numbers, target: Numbers) -> NetworkResid
     Returns
     -------
     callable
-        A function of parameters p that returns (residuals, jacobian): for shape (P,), as of ``net.parameters``,
-        shapes (M,) and (M, P), where M = N K; for many networks in rows, (R, P), as of
+        A function of parameters p that returns (outputs minus targets, their Jacobian): for shape (P,), as of
+        ``net.parameters``, shapes (M,) and (M, P), where M = N K; for many networks in rows, (R, P), as of
         ``net.parameters.T``, shapes (R, M) and (R, M, P). Numbers that overflow become NaN or infinite.
 
     Raises
@@ -399,7 +397,7 @@ class InputResiduals:
 
 # %% ../nbs/appendix/second_order.ipynb #5ec0004f
 def input_residuals(net: Network, target: Numbers) -> InputResiduals:
-    """Outputs minus targets, and their exact Jacobian, as a function of the inputs of a network.
+    """The residuals of a network and their exact Jacobian, as a function of its inputs.
 
     Parameters
     ----------
@@ -411,9 +409,9 @@ def input_residuals(net: Network, target: Numbers) -> InputResiduals:
     Returns
     -------
     callable
-        A function of inputs X, shape (..., D), that returns (residuals, jacobian), shapes (..., K) and
-        (..., K, D): each row is a problem of its own. For R networks the shape of X is (R, D): row r is for
-        network r. Numbers that overflow become NaN or infinite.
+        A function of inputs X, shape (..., D), that returns (outputs minus targets, their Jacobian), shapes
+        (..., K) and (..., K, D): each row is a problem of its own. For R networks the shape of X is (R, D): row r
+        is for network r. Numbers that overflow become NaN or infinite.
 
     Raises
     ------
@@ -572,11 +570,11 @@ class Minimum:
 
 # %% ../nbs/appendix/second_order.ipynb #5ec00065
 def as_start(x0: Any) -> np.ndarray:
-    """`x0` as a new array of finite numbers, (..., P)."""
+    """`x0` as an array of finite numbers, (..., P)."""
     x = check_finite("x0", as_numbers("x0", x0))
     if x.ndim < 1 or not x.size:
         raise expected("x0", "shape (..., P), with at least one number", f"shape {x.shape}")
-    return x.copy(order="C")
+    return x
 
 # %% ../nbs/appendix/second_order.ipynb #5ec00066
 def as_tolerance(name: str, value: Any, dtype: np.dtype) -> float:
@@ -716,8 +714,8 @@ def levenberg_marquardt(
         For each problem x, residuals, steps and why it ended: "solved", all residuals are at most
         `residual_tolerance` in size; "converged", no entry of :math:`J^T r` is larger than `tolerance` times
         :math:`\\lVert J \\rVert \\lVert r \\rVert`; "small_step", the last step was
-        shorter than `tolerance` times x and did not halve the loss; "limit", none of these in `max_steps`; "stopped", by the callback;
-        "interrupted", by Ctrl-C.
+        shorter than `tolerance` times x and did not halve the loss; "limit", none of these in `max_steps`;
+        "stopped", by the callback; "interrupted", by Ctrl-C.
 
     Raises
     ------
@@ -734,7 +732,8 @@ def levenberg_marquardt(
     A step that does not lower the loss, or leads to a number that is not finite, is refused, and the next one
     has more damping. So losses never rise, and a singular Jacobian is no error.
 
-    Ctrl-C loses nothing: the result so far is returned, with the status "interrupted".
+    Ctrl-C loses nothing: the result so far is returned, with the status "interrupted". ``callback=print`` shows
+    how it goes.
 
     Problems that are done are no longer computed if `function` has a method ``select(rows)`` that returns the
     function for the problems with these numbers, as the functions of this package have. Any other function is
@@ -772,11 +771,11 @@ def levenberg_marquardt(
     progress.status[progress.status == "running"] = word
     return progress.result()
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00080
+# %% ../nbs/appendix/second_order.ipynb #5ec00082
 class StopRun(Exception):
     """A run is over, for the reason in its message."""
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00081
+# %% ../nbs/appendix/second_order.ipynb #5ec00083
 class Evaluations:
     """A loss as SciPy calls it; the best point so far, and what ends a run."""
 
@@ -812,7 +811,7 @@ class Evaluations:
         """What is known so far."""
         return Minimum(self.x.copy(), np.array(self.losses, self.start.dtype), len(self.losses) - 1, status)
 
-# %% ../nbs/appendix/second_order.ipynb #5ec00083
+# %% ../nbs/appendix/second_order.ipynb #5ec00085
 def minimize_lbfgs(
     value_and_grad: Callable[[np.ndarray], tuple[Any, Any]],
     x0: Numbers,
@@ -858,7 +857,8 @@ def minimize_lbfgs(
 
     Notes
     -----
-    Ctrl-C loses nothing: the result so far is returned, with the status "interrupted".
+    Ctrl-C loses nothing: the result so far is returned, with the status "interrupted". ``callback=print`` shows
+    how it goes.
 
     References
     ----------

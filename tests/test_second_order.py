@@ -123,6 +123,7 @@ def test_steps_keep_the_dtype(dtype):
     (lambda: levenberg_marquardt_step([1.0], [[1.0]], [-1.0]), "damping: expected positive"),
     (lambda: levenberg_marquardt_step([1.0], [[1.0]], [1.0, 2.0]), "damping: expected a single number"),
     (lambda: levenberg_marquardt_step([1.0], [[np.nan]], 1), "jacobian: expected finite"),
+    (lambda: levenberg_marquardt_step([1.0, 1], [[1.0, 1], [1, 1]], 1e-300), "damping: expected numbers large enough"),
     (lambda: levenberg_marquardt_step([1.0] * 2, np.full((2, 3), 1e200), 1), "damping|jacobian"),
 ])  # fmt: skip
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid")
@@ -191,13 +192,14 @@ def test_inputs_of_replicas_belong_to_their_networks():
 
 def test_inputs_of_any_leading_shape():
     net, inputs, targets = MLP([3, 4, 2], rng=0), random_problem(5, 6, 3)[1], random_problem(5, 6, 2)[1]
-    r, J = input_residuals(net, targets)(inputs)
+    function = input_residuals(net, targets)
+    r, J = function(inputs)
     assert r.shape == (5, 6, 2) and J.shape == (5, 6, 2, 3)
     alone = input_residuals(net, targets[4, 2])(inputs[4, 2])
     np.testing.assert_allclose(r[4, 2], alone[0], rtol=1e-12)
     np.testing.assert_allclose(J[4, 2], alone[1], rtol=1e-12)
     net.parameters[:] = 0  # the function has copied them
-    np.testing.assert_array_equal(input_residuals(MLP([3, 4, 2], rng=0), targets)(inputs)[0], r)
+    np.testing.assert_array_equal(function(inputs)[0], r)
 
 
 def test_what_overflows_is_not_finite_and_no_error():
@@ -223,6 +225,7 @@ def test_what_overflows_is_not_finite_and_no_error():
     (lambda net: input_residuals(net, T[:, :3]), "target: expected shape \\(..., 7\\)"),
     (lambda net: input_residuals(net, T)(X[:3]), "X: expected shape \\(10, 4\\)"),
     (lambda net: input_residuals(net, T[0])(X.T), "X: expected shape \\(..., 4\\)"),
+    (lambda net: input_residuals(net.with_parameters(net.parameters * np.nan), T), "parameters: expected finite"),
     (lambda net: input_residuals(Replicas([4, 7], rng=0, count=2), T), "target: expected shape \\(2, 7\\)"),
 ])  # fmt: skip
 def test_wrong_arguments_of_residuals_are_named(call, message):
@@ -444,6 +447,37 @@ def test_singular_jacobians_are_no_error(name):
     assert found.status in ("solved", "small_step", "converged")
 
 
+def test_too_little_damping_is_raised_at_once():
+    """At x = (1, 1) both columns are the same."""
+    found = levenberg_marquardt(SINGULAR["rows that repeat"], [1.0, 1.0], damping=1e-300, residual_tolerance=1e-9)
+    assert found.status == "solved" and found.steps < 20
+
+
+def test_refused_steps_shrink_faster_and_faster():
+    found = levenberg_marquardt(lambda x: (np.ones(1), np.ones((1, 1))), [1.0])  # a slope that is a lie
+    assert found.status == "small_step" and found.steps < 12 and (found.x == 1).all()
+
+
+def test_what_lapack_cannot_solve_is_a_refused_step(monkeypatch):
+    """For the problems that it concerns, and the function never sees a NaN."""
+    solve, count = np.linalg.solve, 0
+
+    def sometimes(A, b):
+        nonlocal count
+        count += 1
+        if A.ndim == 3 and count < 8 or count in (3, 5):  # a batch, then the second problem or the first
+            raise np.linalg.LinAlgError
+        return solve(A, b)
+
+    def function(x):
+        assert np.isfinite(x).all()
+        return x**2 - np.array([[2.0], [100.0]]), 2 * x[:, :, None]
+
+    monkeypatch.setattr(np.linalg, "solve", sometimes)
+    found = levenberg_marquardt(function, [[1.0], [5.0]])
+    np.testing.assert_allclose(found.x[:, 0], [2**0.5, 10], rtol=1e-9)
+
+
 def test_a_step_to_where_nothing_is_finite_is_refused():
     """log x from 10: the first step goes below 0."""
     seen = []
@@ -489,11 +523,19 @@ def test_arguments_are_not_written_to():
     assert (x0 == [1, 2]).all()
 
     def careless(x):
+        assert np.isfinite(x).all()
         r, J = squares(x)
         x[:] = np.nan
         return r, J
 
-    np.testing.assert_allclose(levenberg_marquardt(careless, x0).x, 2**0.5)
+    found = levenberg_marquardt(careless, [[2**0.5], [7.0]])  # the first is done earlier
+    np.testing.assert_allclose(found.x, 2**0.5)
+
+
+def test_float32_stays_float32_whatever_the_function_returns():
+    found = levenberg_marquardt(lambda x: (x.astype(float) ** 2 - 2, np.diag(2.0 * x)), np.ones(2, np.float32))
+    assert {found.x.dtype, found.residuals.dtype, found.losses.dtype} == {np.dtype(np.float32)}
+    np.testing.assert_allclose(found.x, 2**0.5, rtol=1e-6)
 
 
 def test_callback_sees_and_stops():
@@ -603,6 +645,14 @@ def test_inputs_are_found_again(gain):
     inputs = rng.uniform(-gain, gain, size=(50, 4))
     found = levenberg_marquardt(input_residuals(net, net.forward(inputs)), inputs + 0.1, residual_tolerance=1e-12)
     assert (found.status == "solved").all()
+    np.testing.assert_allclose(found.x, inputs, atol=1e-9)
+
+
+def test_inputs_of_many_networks_are_found_again():
+    nets, inputs = Replicas([3, 8, 5], tanh, rng=0, count=30), np.random.default_rng(1).uniform(-1, 1, (30, 3))
+    targets = nets.forward(np.broadcast_to(inputs.T, (1, 3, 30)))[0].T
+    found = levenberg_marquardt(input_residuals(nets, targets), inputs + 0.1, residual_tolerance=1e-12)
+    assert (found.status == "solved").all() and len(set(found.steps.tolist())) > 1
     np.testing.assert_allclose(found.x, inputs, atol=1e-9)
 
 
