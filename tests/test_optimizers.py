@@ -159,18 +159,21 @@ WRONG_ARGUMENTS = {
     "one of many": (lambda: SGD(0.1, [0.5, -1]), ValueError, "momentum: expected numbers in [0, 1), got -1.0 at [1]"),
     "dampening": (lambda: SGD(0.1, 0.9, dampening=1.5), ValueError, "dampening: expected numbers in [0, 1), got 1.5"),
     "dampening with Nesterov": (
-        lambda: SGD(0.1, 0.9, True, dampening=0.5), ValueError, "dampening: expected 0 with Nesterov's momentum, got 0.5"),
+        lambda: SGD(0.1, 0.9, True, dampening=0.5), ValueError,
+        "dampening: expected 0 with Nesterov's momentum, got 0.5"),
     "decay": (lambda: SGD(0.1, weight_decay=-1), ValueError, "weight_decay: expected numbers in [0, inf), got -1.0"),
     "nothing to rescale": (lambda: SGD(0.1, rescale_velocity=True), ValueError, "rescale_velocity: expected False, "),
     "a schedule that goes below 0": (
         lambda: steps(SGD(lambda n: 1 - n), W, [W] * 3), ValueError,
         "learning_rate: expected numbers in [0, inf), got -1.0 from the schedule in step 2"),
-    "another shape": (lambda: SGD(0.1).step(W, W[:2]), ValueError, "gradient: expected the shape of the parameters, (3,)"),
+    "another shape": (
+        lambda: SGD(0.1).step(W, W[:2]), ValueError, "gradient: expected the shape of the parameters, (3,)"),
     "NaN": (
         lambda: steps(SGD(0.1), W, [W, [0, 1, np.nan]]), ValueError,
         "gradient: expected finite numbers, got nan at [2] in step 1"),
     "a number that float32 does not hold": (
-        lambda: SGD(0.1).step(np.ones(1, np.float32), [1e300]), ValueError, "gradient: expected finite numbers, got inf"),
+        lambda: SGD(0.1).step(np.ones(1, np.float32), [1e300]), ValueError,
+        "gradient: expected finite numbers, got inf"),
     "divergence": (
         lambda: SGD(1e300).step(W, 1e300 * W), ValueError,
         "parameters: expected finite numbers, got -inf at [0] after step 0: take a smaller learning rate"),
@@ -183,18 +186,21 @@ WRONG_ARGUMENTS = {
     "one too few": (lambda: SGD(0.1).step([W, W], [W]), ValueError, "gradient: expected one for each of [0, 1]"),
     "another name": (lambda: SGD(0.1).step({"W": W}, {"b": W}), ValueError, "gradient: expected one for each of ['W']"),
     "rates that do not fit": (
-        lambda: SGD([0.1, 0.2]).step(W, W), ValueError, "learning_rate: expected a shape that broadcasts to the parameters"),
+        lambda: SGD([0.1, 0.2]).step(W, W), ValueError,
+        "learning_rate: expected a shape that broadcasts to the parameters"),
     "rates that would make the parameters larger": (
         lambda: SGD(np.ones((2, 3))).step(W, W), ValueError, "learning_rate: expected a shape that broadcasts"),
     "rescaling from 0": (
         lambda: steps(SGD(lambda n: 0.1 * n, 0.9, False, True, rescale_velocity=True), W, [W] * 2), ValueError,
         "rescale_velocity: expected rates above 0, got 0 in the step before: write rate_in_velocity=False"),
-    "a state that is none": (lambda: SGD(0.1).load_state({"steps": 1}), ValueError, "state: expected a dict with steps, "),
+    "a state that is none": (
+        lambda: SGD(0.1).load_state({"steps": 1}), ValueError, "state: expected a dict with steps, "),
     "a broken state": (
         lambda: SGD(0.1).load_state({"steps": 1, "rate": 0.1, "velocity": [[np.nan]]}), ValueError,
         "state['velocity']: expected finite numbers"),
     "steps below 0": (
-        lambda: SGD(0.1).load_state({"steps": -1, "rate": None, "velocity": None}), ValueError, "state['steps']: expected"),
+        lambda: SGD(0.1).load_state({"steps": -1, "rate": None, "velocity": None}), ValueError,
+        "state['steps']: expected"),
     "complex parameters": (lambda: SGD(0.1).step(W * 1j, W), TypeError, "parameters: "),
 }  # fmt: skip
 
