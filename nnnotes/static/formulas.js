@@ -92,6 +92,292 @@ export function times_slower(b, x) {
   return Math.pow(Math.cosh(b*x), 2);
 }
 
+// Printed by SymPy in nbs/appendix/momentum_dynamics.ipynb. Do not edit: change the derivation there.
+
+/** momentum: borders of alpha lam */
+export function momentum_borders(beta) {
+  const root = Math.sqrt(beta);
+  const left = (1 - beta)/(root + 1);
+  const right = root + 1;
+  const first = left*left;
+  const second = right*right;
+  const last = 2*beta + 2;
+  return [first, second, last];
+}
+
+/** momentum: the spectral radius */
+export function momentum_rate(alpha, beta, lam) {
+  const x = alpha*lam;
+  const root = Math.sqrt(beta);
+  const left = (1 - beta)/(root + 1);
+  const right = root + 1;
+  const first = left*left;
+  const second = right*right;
+  const D = (-first + x)*(-second + x);
+  const T = beta - x + 1;
+  const Q = beta;
+  const size = ((D < 0) ? ( Math.sqrt(Q) ) : ( (1/2)*Math.sqrt(D) + (1/2)*Math.abs(T) ));
+  return size;
+}
+
+/** momentum: the place in monotone, critical, ripples, oscillating, divergent, marginal */
+export function momentum_regime(alpha, beta, lam) {
+  const x = alpha*lam;
+  const root = Math.sqrt(beta);
+  const left = (1 - beta)/(root + 1);
+  const right = root + 1;
+  const first = left*left;
+  const second = right*right;
+  const last = 2*beta + 2;
+  const t0 = -Math.sqrt(x);
+  return ((x == 0 || Math.abs(Math.sqrt(last) + t0) <= 1/1125899906842624) ? ( 5 ) : ((Math.abs(Math.sqrt(first) + t0) <= 1/1125899906842624 || Math.abs(Math.sqrt(second) + t0) <= 1/1125899906842624) ? ( 1 ) : ((first > x) ? ( 0 ) : ((second > x) ? ( 2 ) : ((last > x) ? ( 3 ) : ( 4 ))))));
+}
+
+/** momentum: (v, z) after k steps */
+export function momentum_state(alpha, beta, lam, v, z, k) {
+  const x = alpha*lam;
+  const root = Math.sqrt(beta);
+  const left = (1 - beta)/(root + 1);
+  const right = root + 1;
+  const first = left*left;
+  const second = right*right;
+  const D = (-first + x)*(-second + x);
+  const T = beta - x + 1;
+  const Q = beta;
+  const size = ((D < 0) ? ( Math.sqrt(Q) ) : ( (1/2)*Math.sqrt(D) + (1/2)*Math.abs(T) ));
+  const low = -alpha*beta;
+  const slack = 1 - beta;
+  const twice = slack - x;
+  const angle = Math.atan2(Math.sqrt(-D), Math.abs(T));
+  const gap = Math.sqrt(D)/size;
+  const rest = Math.abs(gap - 1);
+  const odd = k - 2*Math.floor((1/2)*k);
+  const power = Math.pow(rest, k)*((gap > 1) ? ( 1 - 2*odd ) : ( 1 ));
+  const lost = Math.expm1(k*Math.log1p(-gap));
+  const C = ((D < 0) ? ( Math.cos(angle*k) ) : ((D <= 0) ? ( 1 ) : ((gap < 1/2) ? ( (1/2)*lost + 1 ) : ( (1/2)*power + 1/2 ))));
+  const S = ((D < 0) ? ( Math.sin(angle*k)/Math.sin(angle) ) : ((D <= 0) ? ( k ) : ((gap < 1/2) ? ( -lost/gap ) : ( (1 - power)/gap ))));
+  const once = Math.min(1, k);
+  const more = k - once;
+  const flips = more - 2*Math.floor((1/2)*more);
+  const outer = Math.pow(size, more)*((T < 0) ? ( 1 - 2*flips ) : ( 1 ));
+  const r = ((T < 0) ? ( -size ) : ( size ));
+  const mean = ((k < 1) ? ( C ) : ( C*r ));
+  const change = low*v + (1/2)*twice*z;
+  return [outer*(S*(lam*z - 1/2*twice*v) + mean*v), outer*(S*change + mean*z)];
+}
+
+/** momentum: a bound of |z| after k steps */
+export function momentum_envelope(alpha, beta, lam, v, z, k) {
+  const x = alpha*lam;
+  const root = Math.sqrt(beta);
+  const left = (1 - beta)/(root + 1);
+  const right = root + 1;
+  const first = left*left;
+  const second = right*right;
+  const D = (-first + x)*(-second + x);
+  const T = beta - x + 1;
+  const Q = beta;
+  const size = ((D < 0) ? ( Math.sqrt(Q) ) : ( (1/2)*Math.sqrt(D) + (1/2)*Math.abs(T) ));
+  const low = -alpha*beta;
+  const slack = 1 - beta;
+  const twice = slack - x;
+  const angle = Math.atan2(Math.sqrt(-D), Math.abs(T));
+  const gap = Math.sqrt(D)/size;
+  const rest = Math.abs(gap - 1);
+  const odd = k - 2*Math.floor((1/2)*k);
+  const power = Math.pow(rest, k)*((gap > 1) ? ( 1 - 2*odd ) : ( 1 ));
+  const lost = Math.expm1(k*Math.log1p(-gap));
+  const C = ((D < 0) ? ( Math.cos(angle*k) ) : ((D <= 0) ? ( 1 ) : ((gap < 1/2) ? ( (1/2)*lost + 1 ) : ( (1/2)*power + 1/2 ))));
+  const S = ((D < 0) ? ( Math.sin(angle*k)/Math.sin(angle) ) : ((D <= 0) ? ( k ) : ((gap < 1/2) ? ( -lost/gap ) : ( (1 - power)/gap ))));
+  const once = Math.min(1, k);
+  const more = k - once;
+  const flips = more - 2*Math.floor((1/2)*more);
+  const outer = Math.pow(size, more)*((T < 0) ? ( 1 - 2*flips ) : ( 1 ));
+  const r = ((T < 0) ? ( -size ) : ( size ));
+  const mean = ((k < 1) ? ( C ) : ( C*r ));
+  const change = low*v + (1/2)*twice*z;
+  return ((D < 0) ? ( Math.pow(size, k)*Math.hypot(z, 2*change/Math.sqrt(-D)) ) : ( Math.pow(size, more)*(S*Math.abs(change) + ((k < 1) ? ( C ) : ( C*size ))*Math.abs(z)) ));
+}
+
+/** Nesterov's momentum: borders of alpha lam */
+export function nesterov_borders(beta) {
+  const up = beta + 1;
+  const left = (1 - beta)/up;
+  const first = left*left;
+  const second = 1;
+  const last = (2*beta + 2)/(2*beta + 1);
+  return [first, second, last];
+}
+
+/** Nesterov's momentum: the spectral radius */
+export function nesterov_rate(alpha, beta, lam) {
+  const x = alpha*lam;
+  const up = beta + 1;
+  const left = (1 - beta)/up;
+  const first = left*left;
+  const second = 1;
+  const E = (-first + x)*(-second + x);
+  const scale = up*up;
+  const D = E*scale;
+  const u = 1 - x;
+  const T = u*up;
+  const Q = beta*u;
+  const size = ((D < 0) ? ( Math.sqrt(Q) ) : ( (1/2)*Math.sqrt(D) + (1/2)*Math.abs(T) ));
+  return size;
+}
+
+/** Nesterov's momentum: the place in monotone, critical, ripples, oscillating, divergent, marginal */
+export function nesterov_regime(alpha, beta, lam) {
+  const x = alpha*lam;
+  const up = beta + 1;
+  const left = (1 - beta)/up;
+  const first = left*left;
+  const second = 1;
+  const last = (2*beta + 2)/(2*beta + 1);
+  const t0 = -Math.sqrt(x);
+  return ((x == 0 || Math.abs(Math.sqrt(last) + t0) <= 1/1125899906842624) ? ( 5 ) : ((Math.abs(Math.sqrt(first) + t0) <= 1/1125899906842624 || Math.abs(Math.sqrt(second) + t0) <= 1/1125899906842624) ? ( 1 ) : ((first > x) ? ( 0 ) : ((second > x) ? ( 2 ) : ((last > x) ? ( 3 ) : ( 4 ))))));
+}
+
+/** Nesterov's momentum: (v, z) after k steps */
+export function nesterov_state(alpha, beta, lam, v, z, k) {
+  const x = alpha*lam;
+  const up = beta + 1;
+  const left = (1 - beta)/up;
+  const first = left*left;
+  const second = 1;
+  const E = (-first + x)*(-second + x);
+  const scale = up*up;
+  const D = E*scale;
+  const u = 1 - x;
+  const T = u*up;
+  const Q = beta*u;
+  const size = ((D < 0) ? ( Math.sqrt(Q) ) : ( (1/2)*Math.sqrt(D) + (1/2)*Math.abs(T) ));
+  const low = -alpha*beta*beta;
+  const slack = 1 - beta;
+  const wide = up*x;
+  const twice = slack - wide;
+  const angle = Math.atan2(Math.sqrt(-D), Math.abs(T));
+  const gap = Math.sqrt(D)/size;
+  const rest = Math.abs(gap - 1);
+  const odd = k - 2*Math.floor((1/2)*k);
+  const power = Math.pow(rest, k)*((gap > 1) ? ( 1 - 2*odd ) : ( 1 ));
+  const lost = Math.expm1(k*Math.log1p(-gap));
+  const C = ((D < 0) ? ( Math.cos(angle*k) ) : ((D <= 0) ? ( 1 ) : ((gap < 1/2) ? ( (1/2)*lost + 1 ) : ( (1/2)*power + 1/2 ))));
+  const S = ((D < 0) ? ( Math.sin(angle*k)/Math.sin(angle) ) : ((D <= 0) ? ( k ) : ((gap < 1/2) ? ( -lost/gap ) : ( (1 - power)/gap ))));
+  const once = Math.min(1, k);
+  const more = k - once;
+  const flips = more - 2*Math.floor((1/2)*more);
+  const outer = Math.pow(size, more)*((T < 0) ? ( 1 - 2*flips ) : ( 1 ));
+  const r = ((T < 0) ? ( -size ) : ( size ));
+  const mean = ((k < 1) ? ( C ) : ( C*r ));
+  const change = low*v + (1/2)*twice*z;
+  return [outer*(S*(lam*z - 1/2*twice*v) + mean*v), outer*(S*change + mean*z)];
+}
+
+/** Nesterov's momentum: a bound of |z| after k steps */
+export function nesterov_envelope(alpha, beta, lam, v, z, k) {
+  const x = alpha*lam;
+  const up = beta + 1;
+  const left = (1 - beta)/up;
+  const first = left*left;
+  const second = 1;
+  const E = (-first + x)*(-second + x);
+  const scale = up*up;
+  const D = E*scale;
+  const u = 1 - x;
+  const T = u*up;
+  const Q = beta*u;
+  const size = ((D < 0) ? ( Math.sqrt(Q) ) : ( (1/2)*Math.sqrt(D) + (1/2)*Math.abs(T) ));
+  const low = -alpha*beta*beta;
+  const slack = 1 - beta;
+  const wide = up*x;
+  const twice = slack - wide;
+  const angle = Math.atan2(Math.sqrt(-D), Math.abs(T));
+  const gap = Math.sqrt(D)/size;
+  const rest = Math.abs(gap - 1);
+  const odd = k - 2*Math.floor((1/2)*k);
+  const power = Math.pow(rest, k)*((gap > 1) ? ( 1 - 2*odd ) : ( 1 ));
+  const lost = Math.expm1(k*Math.log1p(-gap));
+  const C = ((D < 0) ? ( Math.cos(angle*k) ) : ((D <= 0) ? ( 1 ) : ((gap < 1/2) ? ( (1/2)*lost + 1 ) : ( (1/2)*power + 1/2 ))));
+  const S = ((D < 0) ? ( Math.sin(angle*k)/Math.sin(angle) ) : ((D <= 0) ? ( k ) : ((gap < 1/2) ? ( -lost/gap ) : ( (1 - power)/gap ))));
+  const once = Math.min(1, k);
+  const more = k - once;
+  const flips = more - 2*Math.floor((1/2)*more);
+  const outer = Math.pow(size, more)*((T < 0) ? ( 1 - 2*flips ) : ( 1 ));
+  const r = ((T < 0) ? ( -size ) : ( size ));
+  const mean = ((k < 1) ? ( C ) : ( C*r ));
+  const change = low*v + (1/2)*twice*z;
+  return ((D < 0) ? ( Math.pow(size, k)*Math.hypot(z, 2*change/Math.sqrt(-D)) ) : ( Math.pow(size, more)*(S*Math.abs(change) + ((k < 1) ? ( C ) : ( C*size ))*Math.abs(z)) ));
+}
+
+/** v = beta v + g, z = z - alpha v */
+export function step_outside(alpha, beta, lam, v, z) {
+  const g = lam*z;
+  const moved = beta*v + g;
+  return [moved, -alpha*moved + z];
+}
+
+/** v = beta v + alpha g, z = z - v */
+export function step_inside(alpha, beta, lam, v, z) {
+  const g = alpha*lam*z;
+  const moved = beta*v + g;
+  return [moved, -moved + z];
+}
+
+/** v = beta v + g, z = z - alpha (g + beta v) */
+export function step_nesterov_outside(alpha, beta, lam, v, z) {
+  const g = lam*z;
+  const moved = beta*v + g;
+  return [moved, -alpha*(beta*moved + g) + z];
+}
+
+/** v = beta v + alpha g, z = z - (beta v + alpha g) */
+export function step_nesterov_inside(alpha, beta, lam, v, z) {
+  const g = alpha*lam*z;
+  const moved = beta*v + g;
+  return [moved, -beta*moved - g + z];
+}
+
+/** the mean loss under noise */
+export function stationary_loss(alpha, beta, lam, variance) {
+  const x = alpha*lam;
+  const room = 2*beta - x + 2;
+  const zero = Math.max(0, room);
+  return ((room > 0) ? ( alpha*variance*(beta + 1)/(room*(2 - 2*beta)) ) : ( 1/zero ));
+}
+
+/** equal roots */
+export function critical_momentum(alpha, lam) {
+  const x = alpha*lam;
+  const root = Math.sqrt(x) + 1;
+  const left = (1 - x)/root;
+  return left*left;
+}
+
+/** Nesterov's momentum: equal roots */
+export function critical_nesterov(alpha, lam) {
+  const x = alpha*lam;
+  const root = Math.sqrt(x) + 1;
+  const left = (1 - x)/root;
+  return left/root;
+}
+
+/** the best rate and momentum */
+export function best_momentum(smallest, largest) {
+  const total = Math.sqrt(largest) + Math.sqrt(smallest);
+  const right = 2/total;
+  const left = (largest - smallest)/total*total;
+  return [right*right, left*left];
+}
+
+/** Nesterov's momentum: the best rate and momentum */
+export function best_nesterov(smallest, largest) {
+  const total = 3*largest + smallest;
+  const ratio = 2*Math.sqrt(smallest/total) + 1;
+  const t0 = 1/total;
+  return [4*t0, t0*(3*largest - 3*smallest)/ratio*ratio];
+}
+
 // Printed by SymPy in nbs/appendix/step_errors.ipynb. Do not edit: change the derivation there.
 
 /** x³ */
