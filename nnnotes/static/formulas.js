@@ -366,7 +366,7 @@ export function critical_nesterov(alpha, lam) {
 export function best_momentum(smallest, largest) {
   const total = Math.sqrt(largest) + Math.sqrt(smallest);
   const right = 2/total;
-  const left = (largest - smallest)/total*total;
+  const left = (largest - smallest)/(total*total);
   return [right*right, left*left];
 }
 
@@ -375,7 +375,7 @@ export function best_nesterov(smallest, largest) {
   const total = 3*largest + smallest;
   const ratio = 2*Math.sqrt(smallest/total) + 1;
   const t0 = 1/total;
-  return [4*t0, t0*(3*largest - 3*smallest)/ratio*ratio];
+  return [4*t0, t0*(3*largest - 3*smallest)/(ratio*ratio)];
 }
 
 // Printed by SymPy in nbs/appendix/step_errors.ipynb. Do not edit: change the derivation there.
