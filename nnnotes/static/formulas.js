@@ -338,6 +338,32 @@ export function step_nesterov_inside(alpha, beta, lam, v, z) {
   return [moved, -beta*moved - g + z];
 }
 
+/** v = beta v + lam z + n, z = z - alpha v */
+export function noisy_step(alpha, beta, lam, v, z, n) {
+  const t0 = beta*v + lam*z + n;
+  return [t0, -alpha*t0 + z];
+}
+
+/** v before / after */
+export function kept_velocity(v, before, after) {
+  return before*v/after;
+}
+
+/** z - alpha lam z + beta (z - z0): a part of the weight in place of the change */
+export function previous_weight_step(alpha, beta, lam, z0, z) {
+  return -alpha*lam*z + beta*(z - z0) + z;
+}
+
+/** lam z^2 / 2 */
+export function quadratic_loss(lam, z) {
+  return (1/2)*lam*z*z;
+}
+
+/** the error at which the loss has this value */
+export function level_radius(curve, loss) {
+  return Math.sqrt(2)*Math.sqrt(loss)/Math.sqrt(curve);
+}
+
 /** the mean loss under noise */
 export function stationary_loss(alpha, beta, lam, variance) {
   const x = alpha*lam;
