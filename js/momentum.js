@@ -2,7 +2,7 @@
 import { axisBottom, axisLeft } from "d3-axis";
 import { scaleLinear, scaleSqrt } from "d3-scale";
 import { area, line } from "d3-shape";
-import { along, bar, choice, clamp, clipped, exploration, handle, keyed, labels, num, power, presets, sentence, short } from "./common.js";
+import { along, bar, choice, clamp, clipped, exploration, handle, keyed, labels, near, num, power, presets, sentence, short } from "./common.js";
 
 const PARTS = ["flat", "steep"];
 const SIDE = 330; // the column of words beside the picture
@@ -270,23 +270,24 @@ function build(view, F) {
     const other = overlay === "nesterov" ? moves("nesterov") : falls ? moves("momentum", { inside: true }) : null;
     const ideal = F.best_momentum(...curvatures);
     const swift = moves("momentum", { rate: ideal[0], momentum: ideal[1], fall: null });
-    const settles = each(F.momentum_rate, low, momentum).every((growth) => growth < 1);
-    const stationary = (alpha) => sum(curvatures.map((curvature) => F.stationary_loss(alpha, momentum, curvature, noise ** 2)));
+    const regimes = regimesOf(of, "momentum", rate);
+    const later = regimesOf(of, "momentum", low);
+    const floor = (alpha, kinds) => (kinds.some((kind) => kind === "divergent" || kind === "marginal") ? null
+      : sum(curvatures.map((curvature) => F.stationary_loss(alpha, momentum, curvature, noise ** 2)))); // prettier-ignore
     return {
       rate, momentum, condition, start, overlay, runs, noise, curvatures, falls, fall, low, heavy, other, ideal,
-      regimes: regimesOf(of, "momentum", rate),
-      later: regimesOf(of, "momentum", low),
+      regimes, later,
       theirs: regimesOf(of, "nesterov", rate),
-      growth: each(F.momentum_rate, rate, momentum),
+      growth: each(F.momentum_rate, low, momentum),
       theirGrowth: each(F.nesterov_rate, rate, momentum),
       border: F.momentum_borders(momentum).at(-1),
       first: curvatures.map((curvature, i) => (start[i] === 0 || falls ? 1 : transient(F, { rate, momentum, curvature }))),
-      away: each(F.previous_weight_rate, rate, momentum),
+      away: curvatures.map((curvature) => Math.abs(F.previous_weight_step(rate, momentum, curvature, 0, 1))), // for how the error's distance from its end grows
       takes: tenth(F, heavy, curvatures),
       otherTakes: other && tenth(F, other, curvatures),
       least: tenth(F, swift, curvatures),
-      floor: settles ? stationary(low) : null,
-      firstFloor: each(F.momentum_rate, rate, momentum).every((growth) => growth < 1) ? stationary(rate) : null,
+      floor: floor(low, later),
+      firstFloor: floor(rate, regimes),
     };
   } // prettier-ignore
 
@@ -432,7 +433,7 @@ const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 /** What the picture shows, in a sentence that is true at every setting. */
 function describe(now) {
-  const { rate, momentum, curvatures, start, overlay, runs, noise, falls, fall, regimes, later, theirs, growth, theirGrowth, border, first, away, takes, otherTakes, least, floor } = now;
+  const { low, momentum, curvatures, start, overlay, runs, noise, falls, fall, regimes, later, theirs, growth, theirGrowth, border, first, away, takes, otherTakes, least, floor } = now;
   const parts = [];
   const still = start.every((one) => one === 0);
   const them = (text) => `<b class="c-other">${text}</b>`;
@@ -442,7 +443,7 @@ function describe(now) {
 
   const wild = later.lastIndexOf("divergent");
   const marginal = later.lastIndexOf("marginal");
-  if (wild >= 0) parts.push(`An error in the ${hue(wild)} direction grows <strong>${num(growth[wild], 3)}-fold a step</strong> in the long run, since <span class="i">\u03b1\u03bb</span> = ${short(rate * curvatures[wild])} is above 2\u00a0+\u00a02<span class="i">\u03b2</span> = ${short(border)}.`);
+  if (wild >= 0) parts.push(`An error in the ${hue(wild)} direction grows <strong>${near(growth[wild], 1)}-fold a step</strong> in the long run, since <span class="i">\u03b1\u03bb</span> = ${near(low * curvatures[wild], border)} is above 2\u00a0+\u00a02<span class="i">\u03b2</span> = ${short(border)}.`);
   else if (marginal >= 0) parts.push(`In the ${hue(marginal)} direction <span class="i">\u03b1\u03bb</span> is exactly 2\u00a0+\u00a02<span class="i">\u03b2</span>: an error there neither grows for ever nor dies out.`);
   else if (still) parts.push("The start is the minimum: nothing moves.");
   else if (takes !== Infinity) {
@@ -456,14 +457,14 @@ function describe(now) {
 
   if (overlay === "nesterov") {
     const wilder = theirs.lastIndexOf("divergent");
-    if (wilder >= 0) parts.push(`${them("Nesterov\u2019s")} ${hue(wilder)} error grows ${num(theirGrowth[wilder], 3)}-fold a step.`);
+    if (wilder >= 0) parts.push(`${them("Nesterov\u2019s")} ${hue(wilder)} error grows ${near(theirGrowth[wilder], 1)}-fold a step.`);
     else if (theirs.includes("marginal")) parts.push(`${them("Nesterov\u2019s")} ${hue(theirs.lastIndexOf("marginal"))} error neither grows for ever nor dies out.`);
     else if (takes === Infinity) parts.push(`With ${them("Nesterov\u2019s look-ahead")}, the loss stays within a tenth of its start from step ${count(otherTakes)} on.`);
   } else if (overlay === "weight") {
     const worst = away[0] >= away[1] ? 0 : 1;
     const guess = '<b class="c-wrong">Remembering the weight</b> (0 at the start)';
     if (momentum === 0) parts.push(`${guess} changes nothing, since <span class="i">\u03b2</span> is 0.`);
-    else if (away[worst] > 1) parts.push(`${guess}, the ${hue(worst)} direction runs away, ${num(away[worst], 3)}-fold a step.`);
+    else if (away[worst] > 1) parts.push(`${guess}, the ${hue(worst)} direction runs away, ${near(away[worst], 1)}-fold a step.`);
     else parts.push(`${guess}, it comes to rest beside the minimum.`);
   }
   if (runs === "noisy" && floor !== null) parts.push(`Noise of ${short(noise, 3)} on the gradient keeps the loss at <strong>${num(floor)}</strong> on average${falls ? ", after the fall" : ""}.`);
@@ -473,7 +474,7 @@ function describe(now) {
 const count = (steps) => num(steps, 0);
 
 const longest = () => {
-  const usual = { rate: 1.234, momentum: 0.987, curvatures: [0.0123, 1], start: [1, 1], noise: 0.123, fall: 99, regimes: ["monotone", "oscillating"], later: ["monotone", "oscillating"], theirs: ["monotone", "ripples"], growth: [1.234, 1.234], theirGrowth: [1.2, 1.2], border: 3.9876, first: [1, 2.345], away: [1.9, 1.8], takes: 1e5, otherTakes: 1e5, least: 1e5, floor: 0.0123 };
+  const usual = { low: 1.234, momentum: 0.987, curvatures: [0.0123, 1], start: [1, 1], noise: 0.123, fall: 99, regimes: ["monotone", "oscillating"], later: ["monotone", "oscillating"], theirs: ["monotone", "ripples"], growth: [1.234, 1.234], theirGrowth: [1.2, 1.2], border: 3.9876, first: [1, 2.345], away: [1.9, 1.8], takes: 1e5, otherTakes: 1e5, least: 1e5, floor: 0.0123 };
   return ["none", "nesterov", "inside", "weight"].map((overlay) => describe({ ...usual, overlay, runs: "noisy", falls: overlay === "inside", first: overlay === "inside" ? [1, 1] : usual.first }));
 };
 

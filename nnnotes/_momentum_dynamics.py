@@ -252,7 +252,7 @@ def momentum_power(
     mean = r ** np.minimum(k, 1) * C
     R = np.stack([mean - half * S, lam * S, low * S, mean + half * S], -1)
     with np.errstate(over="ignore", invalid="ignore"):
-        scaled = R * (r ** np.maximum(k - 1, 0))[:, None]
+        scaled = R * (r ** np.maximum(k - 1, 0))[..., None]
     return np.where(R == 0, 0, scaled).reshape(*arrays[0].shape, 2, 2)  # 0 stays 0, times infinity, too
 
 # %% ../nbs/appendix/momentum_dynamics.ipynb #3b61409b

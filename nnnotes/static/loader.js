@@ -1,2 +1,2 @@
-// sources 13a547d7ce510f12be847ab6a2948aaf44879bc5d42c02ead71b83c5a7171661; built by js/build.mjs; licences in LICENSES.txt
+// sources 3e8ed1de654291bdc7a638251b162437378c76823958a44878873060a8d88d2c; built by js/build.mjs; licences in LICENSES.txt
 var r=globalThis[Symbol.for("nnnotes")]??=new Map;function o(e){if(!r.has(e)){let t=URL.createObjectURL(new Blob([e],{type:"text/javascript"}));r.set(e,import(t).finally(()=>URL.revokeObjectURL(t)))}return r.get(e)}var l=()=>{let e;return{initialize({model:t}){return e=Promise.all(["_code","_formulas"].map(n=>o(t.get(n)))).then(([{default:n},a])=>n(t,a)),()=>e.then(({end:n})=>n())},async render({el:t}){return(await e).show(t)}}};export{l as default};
