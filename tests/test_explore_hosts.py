@@ -8,6 +8,8 @@ from test_explore_page import TEXTS, overlap
 
 STEPS = {  # a knob to drag, a handle, what keys make of it, a button and what it makes of it
     "gradcheck": ("Step h", "Step h", {"Home": -16, "ArrowRight": -15.9, "Shift+ArrowUp": -14.9}, "near a pole", 0),
+    "momentum": ("Rate and momentum", "Rate and momentum", {"Home": 0.01, "ArrowRight": 0.02, "Shift+ArrowRight": 0.12},
+                 "plain descent", 1),
     "saturation": ("Input x", "Input x", {"Home": -32, "ArrowRight": -31.9, "Shift+ArrowUp": -30.9}, "at rest", 0),
     "infogain": ("Prediction", "Row cat, column dog", {"Home": 0, "Shift+ArrowUp": 1, "ArrowLeft": 0.9}, "identity", 0),
 }
