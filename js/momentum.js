@@ -68,14 +68,18 @@ function transient(F, setting) {
   return largest;
 }
 
-/** After how many steps the loss stays at or below a tenth of what it was. Bisection by the bounds, then back step by step. */
+/**
+ * After how many steps the loss stays at or below a tenth of what it was: by bisection, with the bounds, and then back step
+ * by step. A bound may rise once before it falls, and alternate between two of the kind.
+ */
 function tenth(F, motions, curvatures) {
-  const sum = (of) => motions.reduce((total, one, i) => total + F.quadratic_loss(curvatures[i], of(one)), 0);
-  const loss = (k) => sum((one) => one.at(k));
+  const sumOf = (of) => sum(motions.map((one, i) => F.quadratic_loss(curvatures[i], of(one))));
+  const loss = (k) => sumOf((one) => one.at(k));
   const goal = loss(0) / 10;
   if (goal === 0) return 0;
   if (!motions.every(({ settles }) => settles)) return Infinity;
-  const below = (k) => sum((one) => one.bound(k)) <= goal;
+  const falls = ({ bound }, k) => bound(k + 2) <= bound(k) && bound(k + 3) <= bound(k + 1);
+  const below = (k) => motions.every((one) => falls(one, k)) && sumOf(({ bound }) => Math.max(bound(k), bound(k + 1))) <= goal;
   const { from } = motions[0].pieces.at(-1);
   let [low, high] = [from - 1, from];
   while (!below(high)) [low, high] = [high, 2 * high + 1];
@@ -272,7 +276,7 @@ function build(view, F) {
     const swift = moves("momentum", { rate: ideal[0], momentum: ideal[1], fall: null });
     const regimes = regimesOf(of, "momentum", rate);
     const later = regimesOf(of, "momentum", low);
-    const floor = (alpha, kinds) => (kinds.some((kind) => kind === "divergent" || kind === "marginal") ? null
+    const floor = (alpha, kinds) => (restless(kinds) ? null
       : sum(curvatures.map((curvature) => F.stationary_loss(alpha, momentum, curvature, noise ** 2)))); // prettier-ignore
     return {
       rate, momentum, condition, start, overlay, runs, noise, curvatures, falls, fall, low, heavy, other, ideal,
@@ -429,6 +433,7 @@ const VERBS = {
 const hue = (i) => `<b class="c-${PARTS[i]}">${PARTS[i]}</b>`;
 const verb = (regime, many = 0) => `<em class="nn-chip r-${regime}">${VERBS[regime][many]}</em>`;
 const directions = ([flat, steep]) => (flat === steep ? `both directions ${verb(flat, 1)}` : `the ${hue(1)} direction ${verb(steep)}, the ${hue(0)} one ${verb(flat)}`);
+const restless = (regimes) => regimes.some((kind) => kind === "divergent" || kind === "marginal");
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 /** What the picture shows, in a sentence that is true at every setting. */
@@ -443,13 +448,16 @@ function describe(now) {
 
   const wild = later.lastIndexOf("divergent");
   const marginal = later.lastIndexOf("marginal");
-  if (wild >= 0) parts.push(`An error in the ${hue(wild)} direction grows <strong>${near(growth[wild], 1)}-fold a step</strong> in the long run, since <span class="i">\u03b1\u03bb</span> = ${near(low * curvatures[wild], border)} is above 2\u00a0+\u00a02<span class="i">\u03b2</span> = ${short(border)}.`);
-  else if (marginal >= 0) parts.push(`In the ${hue(marginal)} direction <span class="i">\u03b1\u03bb</span> is exactly 2\u00a0+\u00a02<span class="i">\u03b2</span>: an error there neither grows for ever nor dies out.`);
+  if (wild >= 0) {
+    const product = near(low * curvatures[wild], border);
+    const above = Number(product) > Number(short(border)) ? "above" : "just above";
+    parts.push(`An error in the ${hue(wild)} direction grows <strong>${near(growth[wild], 1)}-fold a step</strong> in the long run, since <span class="i">\u03b1\u03bb</span> = ${product} is ${above} 2\u00a0+\u00a02<span class="i">\u03b2</span> = ${short(border)}.`);
+  } else if (marginal >= 0) parts.push(`In the ${hue(marginal)} direction <span class="i">\u03b1\u03bb</span> is exactly 2\u00a0+\u00a02<span class="i">\u03b2</span>: an error there neither grows for ever nor dies out.`);
   else if (still) parts.push("The start is the minimum: nothing moves.");
-  else if (takes !== Infinity) {
-    const rest = falls ? `; with the rate ${them("inside the velocity")}, where the old speed lasts, ${otherTakes === Infinity ? "never" : `from step ${count(otherTakes)}`}`
+  else {
+    const rest = falls ? `; with the rate ${them("inside the velocity")}, where the old speed lasts, from step ${count(otherTakes)}`
       : overlay !== "nesterov" ? `; with what is best in the long run (\u2605), from step ${count(least)}`
-      : otherTakes !== Infinity ? `; with ${them("Nesterov\u2019s look-ahead")}, from step ${count(otherTakes)}` : ""; // prettier-ignore
+      : !restless(theirs) ? `; with ${them("Nesterov\u2019s look-ahead")}, from step ${count(otherTakes)}` : ""; // prettier-ignore
     parts.push(`From step <strong>${count(takes)}</strong> on the loss stays within a tenth of its start${rest}.`);
   }
   const grown = [1, 0].filter((i) => wild < 0 && first[i] > 1.005);
@@ -459,7 +467,7 @@ function describe(now) {
     const wilder = theirs.lastIndexOf("divergent");
     if (wilder >= 0) parts.push(`${them("Nesterov\u2019s")} ${hue(wilder)} error grows ${near(theirGrowth[wilder], 1)}-fold a step.`);
     else if (theirs.includes("marginal")) parts.push(`${them("Nesterov\u2019s")} ${hue(theirs.lastIndexOf("marginal"))} error neither grows for ever nor dies out.`);
-    else if (takes === Infinity) parts.push(`With ${them("Nesterov\u2019s look-ahead")}, the loss stays within a tenth of its start from step ${count(otherTakes)} on.`);
+    else if (restless(regimes)) parts.push(`With ${them("Nesterov\u2019s look-ahead")}, the loss stays within a tenth of its start from step ${count(otherTakes)} on.`);
   } else if (overlay === "weight") {
     const worst = away[0] >= away[1] ? 0 : 1;
     const guess = '<b class="c-wrong">Remembering the weight</b> (0 at the start)';

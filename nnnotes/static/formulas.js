@@ -367,9 +367,10 @@ export function level_radius(curve, loss) {
 /** the mean loss under noise */
 export function stationary_loss(alpha, beta, lam, variance) {
   const x = alpha*lam;
-  const room = 2*beta - x + 2;
+  const up = beta + 1;
+  const room = 2*up - x;
   const zero = Math.max(0, room);
-  return ((room > 0) ? ( alpha*variance*(beta + 1)/(room*(2 - 2*beta)) ) : ( 1/zero ));
+  return ((room > 0) ? ( alpha*up*variance/(room*(2 - 2*beta)) ) : ( 1/zero ));
 }
 
 /** equal roots */

@@ -1,2 +1,2 @@
-// sources 3e8ed1de654291bdc7a638251b162437378c76823958a44878873060a8d88d2c; built by js/build.mjs; licences in LICENSES.txt
+// sources bfababc0f4a9522e7770217576b06503097d16488f57e8e955943955d7eabe35; built by js/build.mjs; licences in LICENSES.txt
 var r=globalThis[Symbol.for("nnnotes")]??=new Map;function o(e){if(!r.has(e)){let t=URL.createObjectURL(new Blob([e],{type:"text/javascript"}));r.set(e,import(t).finally(()=>URL.revokeObjectURL(t)))}return r.get(e)}var l=()=>{let e;return{initialize({model:t}){return e=Promise.all(["_code","_formulas"].map(n=>o(t.get(n)))).then(([{default:n},a])=>n(t,a)),()=>e.then(({end:n})=>n())},async render({el:t}){return(await e).show(t)}}};export{l as default};
