@@ -26,9 +26,9 @@ def as_setting(rate: Numbers, momentum: Numbers, curvature: Numbers) -> tuple[np
     alpha = check_interval("rate", as_numbers("rate", rate), NOT_NEGATIVE)
     beta = check_interval("momentum", as_numbers("momentum", momentum), Interval(0, 1, (True, False)))
     lam = check_interval("curvature", as_numbers("curvature", curvature), NOT_NEGATIVE)
-    with np.errstate(over="ignore"):
-        check_finite("(rate * curvature)²", (alpha * lam) ** 2)
     alpha, beta, lam = np.broadcast_arrays(alpha, beta, lam)
+    with np.errstate(over="ignore"):
+        check_finite("(rate * curvature)²", np.asarray((alpha * lam) ** 2))
     return alpha, beta, lam
 
 # %% ../nbs/appendix/momentum_dynamics.ipynb #fb9e290a
@@ -67,7 +67,8 @@ def momentum_matrix(rate: Numbers, momentum: Numbers, curvature: Numbers, nester
 
     Notes
     -----
-    The rate stands outside of the velocity, v = βv + λz and z = z - αv, as in PyTorch and optax: [[β, λ], [-αβ, 1 - αλ]].
+    The rate stands outside of the velocity, v = βv + λz and z = z - αv, as in PyTorch and optax:
+    [[β, λ], [-αβ, 1 - αλ]].
     Nesterov's step, z = z - α(λz + βv) with the new v: [[β, λ], [-αβ², 1 - αλ - αβλ]]. Both are proved.
 
     Examples
@@ -96,8 +97,10 @@ def momentum_borders(momentum: Numbers, nesterov: bool = False) -> tuple[np.ndar
 
     Returns
     -------
-    first, second, divergence : numpy.ndarray
-        Ripples lie between the first two. From `divergence` on, the error no longer vanishes.
+    first, second : numpy.ndarray
+        Between them lie the ripples.
+    divergence : numpy.ndarray
+        From here on, the error no longer vanishes.
 
     Raises
     ------
@@ -159,7 +162,8 @@ def convergence_rate(rate: Numbers, momentum: Numbers, curvature: Numbers, neste
 
     Notes
     -----
-    Ripples shrink by √β, whatever the rate. Proved for real and for complex roots.
+    Ripples shrink by √β, whatever the rate; with Nesterov's gradient by √(β(1 - αλ)). Proved for real and for complex
+    roots.
 
     Examples
     --------
@@ -234,8 +238,9 @@ def momentum_power(
     Notes
     -----
     R^k = c I + p (R - T/2 I), with c = (r₁^k + r₂^k)/2 and p = (r₁^k - r₂^k)/(r₁ - r₂) from the roots of r² - Tr + Q.
-    The branches of real roots, equal ones included, are proved for k = 0, 1, 2 and 5; the one of complex roots, which
-    takes sines, is matched with 50 digits.
+    The branches of real roots, equal ones included, are proved for k = 0, 1, 2 and 5. The branch of complex roots takes
+    sines: it is matched, as the others are, with 60 digits. After 100 steps the error was at most 1e-12 of the largest
+    entry, and 1e-11 next to a border, where the last digits of the arguments decide.
 
     Examples
     --------
@@ -354,8 +359,10 @@ def optimal_rate_and_momentum(
 
     Returns
     -------
-    rate, momentum : numpy.ndarray
-        For a quadratic function with these curvatures, and for no other function is it said.
+    rate : numpy.ndarray
+        The best for a quadratic function with such curvatures; nothing is said of other functions.
+    momentum : numpy.ndarray
+        The best at this rate.
 
     Raises
     ------
@@ -451,7 +458,7 @@ def momentum_envelope(
     return np.where(bound == 0, 0, scaled).reshape(arrays[0].shape)[()]
 
 # %% ../nbs/appendix/momentum_dynamics.ipynb #27bb2563
-def largest_error(alpha: float, beta: float, lam: float, nesterov: bool) -> float:
+def largest_error(alpha: np.ndarray, beta: np.ndarray, lam: np.ndarray, nesterov: bool) -> float:
     """The largest size of the error, from rest at error 1."""
     regime = momentum_regime(alpha, beta, lam, nesterov)
     _, D, radius = map(float, spectrum(alpha, beta, lam, nesterov))
@@ -464,15 +471,14 @@ def largest_error(alpha: float, beta: float, lam: float, nesterov: bool) -> floa
     if D >= 0 and first <= 1:
         return 1.0
     crest = np.hypot(1, 2 * change / (-D) ** 0.5) if D < 0 else 1.0
-    count = 3 + (1 + np.log(crest)) / -np.log(radius)
-    if not count <= 1e6:
-        raise expected("rate, momentum", "a motion whose error halves within 100 000 steps", f"{alpha}, {beta}")
-    return float(abs(momentum_power(alpha, beta, lam, np.arange(int(count)), nesterov)[:, 1, 1]).max())
+    fall, depth = -np.log(radius), 1 + np.log(crest)
+    if 1e6 * fall < depth:
+        raise expected("rate, momentum", "a motion that dies down within a million steps", f"{alpha}, {beta}")
+    steps = np.arange(3 + int(depth / fall))
+    return float(abs(momentum_power(alpha, beta, lam, steps, nesterov)[:, 1, 1]).max())
 
-# %% ../nbs/appendix/momentum_dynamics.ipynb #e330f708
-def transient_growth(
-    rate: Numbers, momentum: Numbers, curvature: Numbers, nesterov: bool = False
-) -> np.ndarray:
+# %% ../nbs/appendix/momentum_dynamics.ipynb #c371e0e4
+def transient_growth(rate: Numbers, momentum: Numbers, curvature: Numbers, nesterov: bool = False) -> np.ndarray:
     """
     How far the error grows on the way, from rest: the largest error of all steps, divided by the first one.
 
@@ -497,15 +503,19 @@ def transient_growth(
     Notes
     -----
     Without ripples, it is 1 if the first step does not grow; the motion from rest has one crest. After
-    (1 + log A)/(-log r) steps nothing larger can come, for roots of size r and an envelope A r^k (A = 1 without ripples).
+    (1 + log A)/(-log r) steps nothing larger can come, for roots of size r and an envelope A r^k (A = 1 without
+    ripples).
 
     Examples
     --------
     >>> float(transient_growth(2.5, 0.5, 1))
     1.5
     """
-    growths = [largest_error(*one, nesterov) for one in zip(*map(np.ravel, as_setting(rate, momentum, curvature)))]
-    return np.reshape(growths, as_setting(rate, momentum, curvature)[0].shape)[()]
+    alpha, beta, lam = as_setting(rate, momentum, curvature)
+    growth = np.empty_like(alpha * beta * lam)
+    for place in np.ndindex(growth.shape):
+        growth[place] = largest_error(alpha[place], beta[place], lam[place], nesterov)
+    return growth[()]
 
 # %% ../nbs/appendix/momentum_dynamics.ipynb #e98e5e41
 def stationary_loss(rate: Numbers, momentum: Numbers, curvature: Numbers, variance: Numbers) -> np.ndarray:
@@ -546,7 +556,7 @@ def stationary_loss(rate: Numbers, momentum: Numbers, curvature: Numbers, varian
     held = alpha * noise * (1 + beta) / (2 * (1 - beta) * np.where(room > 0, room, 1))
     return np.where(room > 0, held, np.inf)[()]
 
-# %% ../nbs/appendix/momentum_dynamics.ipynb #e7e7ffea
+# %% ../nbs/appendix/momentum_dynamics.ipynb #e5f84915
 def noisy_step(
     rate: np.ndarray, momentum: np.ndarray, curvature: np.ndarray, velocity: np.ndarray, error: np.ndarray, noise: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -554,24 +564,24 @@ def noisy_step(
     velocity = momentum * velocity + (curvature * error + noise)
     return velocity, error - rate * velocity
 
-# %% ../nbs/appendix/momentum_dynamics.ipynb #3f881406
+# %% ../nbs/appendix/momentum_dynamics.ipynb #5c818279
 def kept_velocity(velocity: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """What a velocity with the rate inside of it is for the rule with the rate outside, when the rate changes."""
     return velocity * before / after
 
-# %% ../nbs/appendix/momentum_dynamics.ipynb #e076322c
+# %% ../nbs/appendix/momentum_dynamics.ipynb #e061574f
 def previous_weight_step(
     rate: np.ndarray, momentum: np.ndarray, curvature: np.ndarray, start: np.ndarray, error: np.ndarray
 ) -> np.ndarray:
     """The error after a step that adds a part of the previous weight, not of the previous change: the weight is 0 at the start."""
     return (1 - rate * curvature) * error + momentum * (error - start)
 
-# %% ../nbs/appendix/momentum_dynamics.ipynb #507e1f77
+# %% ../nbs/appendix/momentum_dynamics.ipynb #9d1ff45c
 def quadratic_loss(curvature: np.ndarray, error: np.ndarray) -> np.ndarray:
     """The loss at an error."""
     return curvature * error * error / 2
 
-# %% ../nbs/appendix/momentum_dynamics.ipynb #e3408af9
+# %% ../nbs/appendix/momentum_dynamics.ipynb #7c7db529
 def level_radius(curvature: np.ndarray, loss: np.ndarray) -> np.ndarray:
     """The error at which the loss has this value."""
     return np.sqrt(2 * loss / curvature)
