@@ -558,7 +558,12 @@ def stationary_loss(rate: Numbers, momentum: Numbers, curvature: Numbers, varian
 
 # %% ../nbs/appendix/momentum_dynamics.ipynb #e5f84915
 def noisy_step(
-    rate: np.ndarray, momentum: np.ndarray, curvature: np.ndarray, velocity: np.ndarray, error: np.ndarray, noise: np.ndarray
+    rate: np.ndarray,
+    momentum: np.ndarray,
+    curvature: np.ndarray,
+    velocity: np.ndarray,
+    error: np.ndarray,
+    noise: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Velocity and error after a step, with noise on the gradient."""
     velocity = momentum * velocity + (curvature * error + noise)
@@ -573,7 +578,7 @@ def kept_velocity(velocity: np.ndarray, before: np.ndarray, after: np.ndarray) -
 def previous_weight_step(
     rate: np.ndarray, momentum: np.ndarray, curvature: np.ndarray, start: np.ndarray, error: np.ndarray
 ) -> np.ndarray:
-    """The error after a step that adds a part of the previous weight, not of the previous change: the weight is 0 at the start."""
+    """The error after a step that adds a part of the previous weight, which is 0 at the start."""
     return (1 - rate * curvature) * error + momentum * (error - start)
 
 # %% ../nbs/appendix/momentum_dynamics.ipynb #9d1ff45c

@@ -404,13 +404,11 @@ def _momentum_presets() -> list[dict[str, Any]]:
         "falling rate": (0.1, 0.95, "inside", "one"),
         "noise floor": (0.3, 0.9, "none", "noisy"),
     }
-    rows = {"From the thread": thread, "In a long valley": valley}
-    return _list_presets(
-        **{
-            title: {label: dict(zip(names, values, strict=True), condition=20) for label, values in row.items()}
-            for title, row in rows.items()
-        }
-    )
+
+    def row(situations: dict[str, tuple]) -> dict[str, dict[str, Any]]:
+        return {label: {**dict(zip(names, one, strict=True)), "condition": 20} for label, one in situations.items()}
+
+    return _list_presets(**{"From the thread": row(thread), "In a long valley": row(valley)})
 
 # %% ../nbs/81_widgets.ipynb #8e37589d
 _SHOWN_STEPS = 100
@@ -467,7 +465,7 @@ class Momentum(_Exploration):
     momentum = _Number(0.9, 0, 0.99, "momentum")
     condition = _Number(20, 1, 1000, "condition number")
     start = traitlets.Any((-1.9, 1.3), help="where the weights start").tag(sync=True)
-    overlay = traitlets.Enum(["none", "nesterov", "inside", "weight"], "none", help="what it is compared with").tag(sync=True)
+    overlay = traitlets.Enum(["none", "nesterov", "inside", "weight"], "none", help="compared with").tag(sync=True)
     fall = _Number(12, 1, _SHOWN_STEPS - 1, "step at which the rate falls", whole=True)
     runs = traitlets.Enum(["one", "several", "noisy"], "one", help="one run, several, or a noisy one").tag(sync=True)
     noise = _Number(0.1, 0.01, 1, "standard deviation of the noise on the gradient")

@@ -166,7 +166,10 @@ def test_python_moves_what_no_hand_holds(open_page):
 
 @pytest.mark.parametrize(
     "kind, name",
-    [("GradCheck", "Step h"), ("Saturation", "Input x"), ("Infogain", "Row cat, column dog"), ("Momentum", "Rate and momentum")],
+    [
+        ("GradCheck", "Step h"), ("Saturation", "Input x"), ("Infogain", "Row cat, column dog"),
+        ("Momentum", "Rate and momentum"),
+    ],
 )
 def test_a_gesture_that_is_cancelled_is_undone(open_page, kind, name):
     page = open_page()
@@ -270,8 +273,9 @@ def states(kind):
         parts = itertools.product(functions, points, ("float32", "float64"), (-16, -7.77, -3, 0))
         return [{"function": f, "x": x, "dtype": dtype, "exponent": e} for f, x, dtype, e in parts]
     if kind == "Momentum":
-        settings = ((0.3, 0.9, 20), (3.4, 0.6, 2), (2, 0, 1), (0.01, 0.99, 1000), (3.98, 0.99, 1), (0.1, 0.95, 50), (3, 0.8, 20))
-        parts = itertools.product(settings, ("none", "nesterov", "inside", "weight"), ("one", "several", "noisy"), (1, 99))
+        settings = (0.3, 0.9, 20), (3.4, 0.6, 2), (2, 0, 1), (0.01, 0.99, 1000), (3.98, 0.99, 1), (0.1, 0.95, 50)
+        overlays, runs = ("none", "nesterov", "inside", "weight"), ("one", "several", "noisy")
+        parts = itertools.product(settings, overlays, runs, (1, 99))
         names = ("rate", "momentum", "condition", "overlay", "runs", "fall")
         return [dict(zip(names, (*setting, *rest), strict=True)) for setting, *rest in parts]
     if kind == "Saturation":

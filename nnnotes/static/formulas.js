@@ -339,8 +339,8 @@ export function step_nesterov_inside(alpha, beta, lam, v, z) {
 }
 
 /** v = beta v + lam z + n, z = z - alpha v */
-export function noisy_step(alpha, beta, lam, v, z, n) {
-  const t0 = beta*v + lam*z + n;
+export function noisy_step(alpha, beta, lam, v, z, noise) {
+  const t0 = beta*v + lam*z + noise;
   return [t0, -alpha*t0 + z];
 }
 
@@ -350,8 +350,8 @@ export function kept_velocity(v, before, after) {
 }
 
 /** z - alpha lam z + beta (z - z0): a part of the weight in place of the change */
-export function previous_weight_step(alpha, beta, lam, z0, z) {
-  return -alpha*lam*z + beta*(z - z0) + z;
+export function previous_weight_step(alpha, beta, lam, start, z) {
+  return -alpha*lam*z + beta*(-start + z) + z;
 }
 
 /** lam z^2 / 2 */
