@@ -69,17 +69,16 @@ function transient(F, setting) {
 }
 
 /**
- * After how many steps the loss stays at or below a tenth of what it was: by bisection, with the bounds, and then back step
- * by step. A bound may rise once before it falls, and alternate between two of the kind.
+ * After how many steps the distance from the minimum stays within a tenth of what it was: by bisection, with the bounds, and
+ * then back step by step. A bound may rise once before it falls, and alternate between two of the kind.
  */
-function tenth(F, motions, curvatures) {
-  const sumOf = (of) => sum(motions.map((one, i) => F.quadratic_loss(curvatures[i], of(one))));
-  const loss = (k) => sumOf((one) => one.at(k));
-  const goal = loss(0) / 10;
+function tenth(motions) {
+  const distance = (k) => Math.hypot(...motions.map((one) => one.at(k)));
+  const goal = distance(0) / 10;
   if (goal === 0) return 0;
   if (!motions.every(({ settles }) => settles)) return Infinity;
   const falls = ({ bound }, k) => bound(k + 2) <= bound(k) && bound(k + 3) <= bound(k + 1);
-  const below = (k) => motions.every((one) => falls(one, k)) && sumOf(({ bound }) => Math.max(bound(k), bound(k + 1))) <= goal;
+  const below = (k) => motions.every((one) => falls(one, k)) && Math.hypot(...motions.map(({ bound }) => Math.max(bound(k), bound(k + 1)))) <= goal;
   const { from } = motions[0].pieces.at(-1);
   let [low, high] = [from - 1, from];
   while (!below(high)) [low, high] = [high, 2 * high + 1];
@@ -88,7 +87,7 @@ function tenth(F, motions, curvatures) {
     if (below(middle)) high = middle;
     else low = middle;
   }
-  while (high > 0 && loss(high - 1) <= goal) high -= 1;
+  while (high > 0 && distance(high - 1) <= goal) high -= 1;
   return high;
 }
 
@@ -107,7 +106,7 @@ function build(view, F) {
     return { parent, svg, back, box, writing: labels(back, box), add: (tag, className, to = back) => to.append(tag).attr("class", className) };
   };
   const path = panel("way", "<b>Path of the weights</b> drag the start", "Path of the weights on lines of equal loss");
-  const map = panel("map", "<b>Regimes</b> drag rate and momentum", "Map of rate times curvature and momentum, with its regimes");
+  const map = panel("map", '<b>Regimes</b> drag <span class="nn-now"></span>', "Map of rate times curvature and momentum, with its regimes");
   const speech = root.append("div").attr("class", "nn-speech");
   const decay = panel("decay", '<b>Loss</b> in the <b class="c-flat">flat</b> and the <b class="c-steep">steep</b> direction; lines: their exact envelopes', "Loss in each direction over the steps, in powers of ten");
   const side = root.append("div").attr("class", "nn-side");
@@ -117,6 +116,7 @@ function build(view, F) {
   const surface = { path: path.add("rect", "nn-surface"), map: map.add("rect", "nn-surface") };
   const sheet = clipped(path.back, "rect");
   const levels = Array.from({ length: LEVELS }, () => path.add("ellipse", "nn-contour c-mute", sheet.group));
+  const current = map.parent.select(".nn-now");
   const axes = PARTS.map((name) => path.add("path", `nn-dash c-${name}`, sheet.group));
   const others = path.add("path", "nn-thin c-mute", sheet.group);
   const noisy = path.add("path", "nn-thin c-mute", sheet.group);
@@ -235,7 +235,7 @@ function build(view, F) {
     ends[0].attr("x", W - 6).attr("y", sy(0) - 7).attr("text-anchor", "end");
     ends[1].attr("x", sx(0) + 7).attr("y", 14);
 
-    set1(map, W, H, [34, 20, 10, 40]);
+    set1(map, W, H, [36, 20, 10, 40]);
     mx.range([map.box.x0, map.box.x1]);
     my.range([map.box.y1, map.box.y0]);
     fill(surface.map, map.box);
@@ -287,9 +287,9 @@ function build(view, F) {
       border: F.momentum_borders(momentum).at(-1),
       first: curvatures.map((curvature, i) => (start[i] === 0 || falls ? 1 : transient(F, { rate, momentum, curvature }))),
       away: curvatures.map((curvature) => Math.abs(F.previous_weight_step(rate, momentum, curvature, 0, 1))), // for how the error's distance from its end grows
-      takes: tenth(F, heavy, curvatures),
-      otherTakes: other && tenth(F, other, curvatures),
-      least: tenth(F, swift, curvatures),
+      takes: tenth(heavy),
+      otherTakes: other && tenth(other),
+      least: tenth(swift),
       floor: floor(low, later),
       firstFloor: floor(rate, regimes),
     };
@@ -339,7 +339,7 @@ function build(view, F) {
     const square = (x, down, r) => ({ x0: x - r, x1: x + r, y0: down - r, y1: down + r });
     const dashes = overlay === "nesterov" ? theirLines.flatMap((points) => along(points, 2)) : [];
     map.writing.clear([square(xs, y, 12), square(xf, y, 8), square(...star, 9), ...along([[xf, y], [xs, y]], 3), ...dashes]);
-    const above = (x) => [[x, y - 20, "middle"], [x, y + 20, "middle"], [x + 14, y], [x - 14, y, "end"]];
+    const above = (x) => [[x, y - 20, "middle"], [x, y + 20, "middle"], [x + 17, y], [x - 17, y, "end"], [x - 6, y + 20], [x + 6, y + 20, "end"]];
     map.writing.put(words.steep, "steep", above(xs));
     map.writing.put(words.flat, "flat", above(xf));
     const [bx, by] = star;
@@ -380,6 +380,7 @@ function build(view, F) {
     setting.draw();
     fall.group.attr("display", falls ? null : "none");
     fall.draw();
+    current.text(`rate ${short(get("rate"), 3)}, momentum ${short(get("momentum"), 3)}`);
     condition.text.text(`condition number ${short(get("condition"), 1)}`);
     level.row.style("visibility", runs === "noisy" ? null : "hidden");
     level.text.text(`noise ${short(get("noise"), 3)}`);
@@ -438,12 +439,13 @@ const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 /** What the picture shows, in a sentence that is true at every setting. */
 function describe(now) {
-  const { low, momentum, curvatures, start, overlay, runs, noise, falls, fall, regimes, later, theirs, growth, theirGrowth, border, first, away, takes, otherTakes, least, floor } = now;
+  const { low, momentum, curvatures, start, overlay, runs, falls, fall, regimes, later, theirs, growth, theirGrowth, border, first, away, takes, otherTakes, least, floor } = now;
   const parts = [];
   const still = start.every((one) => one === 0);
   const them = (text) => `<b class="c-other">${text}</b>`;
   const without = momentum === 0 ? "without momentum " : "";
-  if (falls) parts.push(`Until step ${fall} ${directions(regimes)}; then, at a tenth of the rate, ${directions(later)}.`);
+  const before = restless(regimes) ? `Until step ${fall} ${directions(regimes)}; then` : `From step ${fall} on`;
+  if (falls) parts.push(`${before}, at a tenth of the rate, ${directions(later)}.`);
   else parts.push(capital(`${without}${directions(regimes)}.`));
 
   const wild = later.lastIndexOf("divergent");
@@ -455,10 +457,10 @@ function describe(now) {
   } else if (marginal >= 0) parts.push(`In the ${hue(marginal)} direction <span class="i">\u03b1\u03bb</span> is exactly 2\u00a0+\u00a02<span class="i">\u03b2</span>: an error there neither grows for ever nor dies out.`);
   else if (still) parts.push("The start is the minimum: nothing moves.");
   else {
-    const rest = falls ? `; with the rate ${them("inside the velocity")}, where the old speed lasts, from step ${count(otherTakes)}`
-      : overlay !== "nesterov" ? `; with what is best in the long run (\u2605), from step ${count(least)}`
-      : !restless(theirs) ? `; with ${them("Nesterov\u2019s look-ahead")}, from step ${count(otherTakes)}` : ""; // prettier-ignore
-    parts.push(`From step <strong>${count(takes)}</strong> on the loss stays within a tenth of its start${rest}.`);
+    const rest = falls ? `; with the rate ${them("inside the velocity")}, where the old speed lasts, after ${count(otherTakes)}`
+      : overlay === "none" ? `; with what is best in the long run (\u2605), after ${count(least)}`
+      : overlay === "nesterov" && !restless(theirs) ? `; with ${them("Nesterov\u2019s look-ahead")}, after ${count(otherTakes)}` : ""; // prettier-ignore
+    parts.push(`The distance to the minimum stays within a tenth of what it was after <strong>${steps(takes)}</strong>${rest}.`);
   }
   const grown = [1, 0].filter((i) => wild < 0 && first[i] > 1.005);
   for (const i of grown) parts.push(`At first the ${hue(i)} error grows to <strong>${num(first[i])} times</strong> its size.`);
@@ -467,7 +469,7 @@ function describe(now) {
     const wilder = theirs.lastIndexOf("divergent");
     if (wilder >= 0) parts.push(`${them("Nesterov\u2019s")} ${hue(wilder)} error grows ${near(theirGrowth[wilder], 1)}-fold a step.`);
     else if (theirs.includes("marginal")) parts.push(`${them("Nesterov\u2019s")} ${hue(theirs.lastIndexOf("marginal"))} error neither grows for ever nor dies out.`);
-    else if (restless(regimes)) parts.push(`With ${them("Nesterov\u2019s look-ahead")}, the loss stays within a tenth of its start from step ${count(otherTakes)} on.`);
+    else if (restless(regimes)) parts.push(`With ${them("Nesterov\u2019s look-ahead")}, the distance stays within a tenth of what it was after ${steps(otherTakes)}.`);
   } else if (overlay === "weight") {
     const worst = away[0] >= away[1] ? 0 : 1;
     const guess = '<b class="c-wrong">Remembering the weight</b> (0 at the start)';
@@ -475,15 +477,27 @@ function describe(now) {
     else if (away[worst] > 1) parts.push(`${guess}, the ${hue(worst)} direction runs away, ${near(away[worst], 1)}-fold a step.`);
     else parts.push(`${guess}, it comes to rest beside the minimum.`);
   }
-  if (runs === "noisy" && floor !== null) parts.push(`Noise of ${short(noise, 3)} on the gradient keeps the loss at <strong>${num(floor)}</strong> on average${falls ? ", after the fall" : ""}.`);
+  if (runs === "noisy" && floor !== null) parts.push(`The noise keeps the loss at <strong>${num(floor)}</strong> on average.`);
   return parts.join(" ");
 }
 
-const count = (steps) => num(steps, 0);
+const count = (number) => num(number, 0);
+const steps = (number) => `${count(number)} step${number === 1 ? "" : "s"}`;
 
+/** Some of the longest sentences: there must be room for them. */
 const longest = () => {
-  const usual = { low: 1.234, momentum: 0.987, curvatures: [0.0123, 1], start: [1, 1], noise: 0.123, fall: 99, regimes: ["monotone", "oscillating"], later: ["monotone", "oscillating"], theirs: ["monotone", "ripples"], growth: [1.234, 1.234], theirGrowth: [1.2, 1.2], border: 3.9876, first: [1, 2.345], away: [1.9, 1.8], takes: 1e5, otherTakes: 1e5, least: 1e5, floor: 0.0123 };
-  return ["none", "nesterov", "inside", "weight"].map((overlay) => describe({ ...usual, overlay, runs: "noisy", falls: overlay === "inside", first: overlay === "inside" ? [1, 1] : usual.first }));
+  const [two, wild] = [["monotone", "oscillating"], ["oscillating", "divergent"]];
+  const usual = {
+    low: 1.234, momentum: 0.987, curvatures: [0.0123, 1], start: [1, 1], runs: "noisy", fall: 99, regimes: two, later: two, theirs: two,
+    growth: [1.23, 1.23], theirGrowth: [1.23, 1.23], border: 3.9876, first: [1, 2.345], away: [1.99, 1.88],
+    takes: 12345, otherTakes: 12345, least: 12345, floor: 0.000123,
+  }; // prettier-ignore
+  const states = [
+    { overlay: "none" }, { overlay: "nesterov" }, { overlay: "nesterov", theirs: wild }, { overlay: "weight" },
+    { overlay: "inside", falls: true, regimes: wild, first: [1, 1] },
+    { overlay: "weight", regimes: wild, later: wild, floor: null, first: [1, 1] },
+  ]; // prettier-ignore
+  return states.map((state) => describe({ ...usual, ...state }));
 };
 
 export default exploration({ className: "nn-momentum", label: "Exploration: momentum in a valley", build });
