@@ -191,7 +191,7 @@ def apart(gap: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 # %% ../nbs/appendix/momentum_dynamics.ipynb #cc38c1ab
 def waves(T: np.ndarray, D: np.ndarray, radius: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """C and S after k steps, of the roots divided by the larger one, or by its size: 1 and k where they are equal."""
+    """C and S after k steps: 1 and k where the roots are equal, and of the other cases the one that holds."""
     C, S, between = np.ones_like(D), 0 * D + k, np.zeros_like(D)
     here, real = D < 0, D > 0
     between[here] = np.arctan2(np.sqrt(-D[here]), abs(T[here])) if here.any() else 0

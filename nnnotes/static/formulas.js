@@ -94,7 +94,7 @@ export function times_slower(b, x) {
 
 // Printed by SymPy in nbs/appendix/momentum_dynamics.ipynb. Do not edit: change the derivation there.
 
-/** momentum: borders of alpha lam */
+/** momentum: its borders */
 export function momentum_borders(beta) {
   const root = Math.sqrt(beta);
   const left = (1 - beta)/(root + 1);
@@ -106,8 +106,8 @@ export function momentum_borders(beta) {
 }
 
 /** momentum: the spectral radius */
-export function momentum_rate(alpha, beta, lam) {
-  const x = alpha*lam;
+export function momentum_rate(alpha, beta, lambda) {
+  const x = alpha*lambda;
   const root = Math.sqrt(beta);
   const left = (1 - beta)/(root + 1);
   const right = root + 1;
@@ -121,8 +121,8 @@ export function momentum_rate(alpha, beta, lam) {
 }
 
 /** momentum: the place in monotone, critical, ripples, oscillating, divergent, marginal */
-export function momentum_regime(alpha, beta, lam) {
-  const x = alpha*lam;
+export function momentum_regime(alpha, beta, lambda) {
+  const x = alpha*lambda;
   const root = Math.sqrt(beta);
   const left = (1 - beta)/(root + 1);
   const right = root + 1;
@@ -134,8 +134,8 @@ export function momentum_regime(alpha, beta, lam) {
 }
 
 /** momentum: (v, z) after k steps */
-export function momentum_state(alpha, beta, lam, v, z, k) {
-  const x = alpha*lam;
+export function momentum_state(alpha, beta, lambda, v, z, k) {
+  const x = alpha*lambda;
   const root = Math.sqrt(beta);
   const left = (1 - beta)/(root + 1);
   const right = root + 1;
@@ -163,12 +163,12 @@ export function momentum_state(alpha, beta, lam, v, z, k) {
   const r = ((T < 0) ? ( -size ) : ( size ));
   const mean = ((k < 1) ? ( C ) : ( C*r ));
   const change = low*v + (1/2)*twice*z;
-  return [outer*(S*(lam*z - 1/2*twice*v) + mean*v), outer*(S*change + mean*z)];
+  return [outer*(S*(lambda*z - 1/2*twice*v) + mean*v), outer*(S*change + mean*z)];
 }
 
 /** momentum: a bound of |z| after k steps */
-export function momentum_envelope(alpha, beta, lam, v, z, k) {
-  const x = alpha*lam;
+export function momentum_envelope(alpha, beta, lambda, v, z, k) {
+  const x = alpha*lambda;
   const root = Math.sqrt(beta);
   const left = (1 - beta)/(root + 1);
   const right = root + 1;
@@ -199,7 +199,7 @@ export function momentum_envelope(alpha, beta, lam, v, z, k) {
   return ((D < 0) ? ( Math.pow(size, k)*Math.hypot(z, 2*change/Math.sqrt(-D)) ) : ( Math.pow(size, more)*(S*Math.abs(change) + ((k < 1) ? ( C ) : ( C*size ))*Math.abs(z)) ));
 }
 
-/** Nesterov's momentum: borders of alpha lam */
+/** Nesterov's momentum: its borders */
 export function nesterov_borders(beta) {
   const up = beta + 1;
   const left = (1 - beta)/up;
@@ -210,8 +210,8 @@ export function nesterov_borders(beta) {
 }
 
 /** Nesterov's momentum: the spectral radius */
-export function nesterov_rate(alpha, beta, lam) {
-  const x = alpha*lam;
+export function nesterov_rate(alpha, beta, lambda) {
+  const x = alpha*lambda;
   const up = beta + 1;
   const left = (1 - beta)/up;
   const first = left*left;
@@ -227,8 +227,8 @@ export function nesterov_rate(alpha, beta, lam) {
 }
 
 /** Nesterov's momentum: the place in monotone, critical, ripples, oscillating, divergent, marginal */
-export function nesterov_regime(alpha, beta, lam) {
-  const x = alpha*lam;
+export function nesterov_regime(alpha, beta, lambda) {
+  const x = alpha*lambda;
   const up = beta + 1;
   const left = (1 - beta)/up;
   const first = left*left;
@@ -239,8 +239,8 @@ export function nesterov_regime(alpha, beta, lam) {
 }
 
 /** Nesterov's momentum: (v, z) after k steps */
-export function nesterov_state(alpha, beta, lam, v, z, k) {
-  const x = alpha*lam;
+export function nesterov_state(alpha, beta, lambda, v, z, k) {
+  const x = alpha*lambda;
   const up = beta + 1;
   const left = (1 - beta)/up;
   const first = left*left;
@@ -271,12 +271,12 @@ export function nesterov_state(alpha, beta, lam, v, z, k) {
   const r = ((T < 0) ? ( -size ) : ( size ));
   const mean = ((k < 1) ? ( C ) : ( C*r ));
   const change = low*v + (1/2)*twice*z;
-  return [outer*(S*(lam*z - 1/2*twice*v) + mean*v), outer*(S*change + mean*z)];
+  return [outer*(S*(lambda*z - 1/2*twice*v) + mean*v), outer*(S*change + mean*z)];
 }
 
 /** Nesterov's momentum: a bound of |z| after k steps */
-export function nesterov_envelope(alpha, beta, lam, v, z, k) {
-  const x = alpha*lam;
+export function nesterov_envelope(alpha, beta, lambda, v, z, k) {
+  const x = alpha*lambda;
   const up = beta + 1;
   const left = (1 - beta)/up;
   const first = left*left;
@@ -311,36 +311,36 @@ export function nesterov_envelope(alpha, beta, lam, v, z, k) {
 }
 
 /** v = beta v + g, z = z - alpha v */
-export function step_outside(alpha, beta, lam, v, z) {
-  const g = lam*z;
+export function step_outside(alpha, beta, lambda, v, z) {
+  const g = lambda*z;
   const moved = beta*v + g;
   return [moved, -alpha*moved + z];
 }
 
 /** v = beta v + alpha g, z = z - v */
-export function step_inside(alpha, beta, lam, v, z) {
-  const g = alpha*lam*z;
+export function step_inside(alpha, beta, lambda, v, z) {
+  const g = alpha*lambda*z;
   const moved = beta*v + g;
   return [moved, -moved + z];
 }
 
 /** v = beta v + g, z = z - alpha (g + beta v) */
-export function step_nesterov_outside(alpha, beta, lam, v, z) {
-  const g = lam*z;
+export function step_nesterov_outside(alpha, beta, lambda, v, z) {
+  const g = lambda*z;
   const moved = beta*v + g;
   return [moved, -alpha*(beta*moved + g) + z];
 }
 
 /** v = beta v + alpha g, z = z - (beta v + alpha g) */
-export function step_nesterov_inside(alpha, beta, lam, v, z) {
-  const g = alpha*lam*z;
+export function step_nesterov_inside(alpha, beta, lambda, v, z) {
+  const g = alpha*lambda*z;
   const moved = beta*v + g;
   return [moved, -beta*moved - g + z];
 }
 
 /** v = beta v + lam z + n, z = z - alpha v */
-export function noisy_step(alpha, beta, lam, v, z, noise) {
-  const t0 = beta*v + lam*z + noise;
+export function noisy_step(alpha, beta, lambda, v, z, noise) {
+  const t0 = beta*v + lambda*z + noise;
   return [t0, -alpha*t0 + z];
 }
 
@@ -350,13 +350,13 @@ export function kept_velocity(v, before, after) {
 }
 
 /** z - alpha lam z + beta (z - z0): a part of the weight in place of the change */
-export function previous_weight_step(alpha, beta, lam, start, z) {
-  return -alpha*lam*z + beta*(-start + z) + z;
+export function previous_weight_step(alpha, beta, lambda, start, z) {
+  return -alpha*lambda*z + beta*(-start + z) + z;
 }
 
 /** lam z^2 / 2 */
-export function quadratic_loss(lam, z) {
-  return (1/2)*lam*z*z;
+export function quadratic_loss(lambda, z) {
+  return (1/2)*lambda*z*z;
 }
 
 /** the error at which the loss has this value */
@@ -365,8 +365,8 @@ export function level_radius(curve, loss) {
 }
 
 /** the mean loss under noise */
-export function stationary_loss(alpha, beta, lam, variance) {
-  const x = alpha*lam;
+export function stationary_loss(alpha, beta, lambda, variance) {
+  const x = alpha*lambda;
   const up = beta + 1;
   const room = 2*up - x;
   const zero = Math.max(0, room);
@@ -374,16 +374,16 @@ export function stationary_loss(alpha, beta, lam, variance) {
 }
 
 /** equal roots */
-export function critical_momentum(alpha, lam) {
-  const x = alpha*lam;
+export function critical_momentum(alpha, lambda) {
+  const x = alpha*lambda;
   const root = Math.sqrt(x) + 1;
   const left = (1 - x)/root;
   return left*left;
 }
 
 /** Nesterov's momentum: equal roots */
-export function critical_nesterov(alpha, lam) {
-  const x = alpha*lam;
+export function critical_nesterov(alpha, lambda) {
+  const x = alpha*lambda;
   const root = Math.sqrt(x) + 1;
   const left = (1 - x)/root;
   return left/root;
