@@ -48,7 +48,9 @@ function motion(F, rule, { rate, momentum, curvature, start, fall = null, low, i
   const piece = (from, alpha, velocity, error) => {
     const of = (formula) => (k) => F[`${rule}_${formula}`](alpha, momentum, curvature, velocity, error, k - from);
     const state = of("state");
-    return { from, state, at: (k) => state(k)[1], bound: of("envelope") };
+    const envelope = of("envelope");
+    const early = (k) => (rule === "momentum" ? F.early_bound(alpha, momentum, curvature, velocity, error, k - from) : Infinity);
+    return { from, state, at: (k) => state(k)[1], bound: (k) => Math.min(envelope(k), early(k)) };
   };
   const pieces = [piece(0, rate, 0, start)];
   if (fall !== null) {
@@ -108,7 +110,7 @@ function build(view, F) {
   const path = panel("way", "<b>Path of the weights</b> drag the start", "Path of the weights on lines of equal loss");
   const map = panel("map", '<b>Regimes</b> drag <span class="nn-now"></span>', "Map of rate times curvature and momentum, with its regimes");
   const speech = root.append("div").attr("class", "nn-speech");
-  const decay = panel("decay", '<b>Loss</b> in the <b class="c-flat">flat</b> and the <b class="c-steep">steep</b> direction; lines: their exact envelopes', "Loss in each direction over the steps, in powers of ten");
+  const decay = panel("decay", '<b>Loss</b> in the <b class="c-flat">flat</b> and the <b class="c-steep">steep</b> direction; lines: their envelopes, in closed form', "Loss in each direction over the steps, in powers of ten");
   const side = root.append("div").attr("class", "nn-side");
   const more = root.append("div").attr("class", "nn-more");
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ['as_setting', 'as_steps', 'momentum_matrix', 'momentum_borders', 'spectrum', 'convergence_rate', 'turning', 'close',
            'apart', 'waves', 'offsets', 'momentum_power', 'momentum_regime', 'critical_momentum',
            'optimal_rate_and_momentum', 'momentum_envelope', 'largest_error', 'transient_growth', 'stationary_loss',
-           'noisy_step', 'kept_velocity', 'previous_weight_step', 'quadratic_loss', 'level_radius']
+           'noisy_step', 'kept_velocity', 'previous_weight_step', 'quadratic_loss', 'level_radius', 'early_bound']
 
 # %% ../nbs/appendix/momentum_dynamics.ipynb #f3eff10e
 def as_setting(rate: Numbers, momentum: Numbers, curvature: Numbers) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -590,3 +590,14 @@ def quadratic_loss(curvature: np.ndarray, error: np.ndarray) -> np.ndarray:
 def level_radius(curvature: np.ndarray, loss: np.ndarray) -> np.ndarray:
     """The error at which the loss has this value."""
     return np.sqrt(2 * loss / curvature)
+
+# %% ../nbs/appendix/momentum_dynamics.ipynb #39ea6603
+def early_bound(
+    rate: Numbers, momentum: Numbers, curvature: Numbers, velocity: Numbers, error: Numbers, steps: Labels
+) -> np.ndarray:
+    """A bound of the size of the error after some steps, exact where the roots are equal."""
+    alpha, beta, lam = as_setting(rate, momentum, curvature)
+    k, (low, half) = as_steps(steps), offsets(alpha, beta, lam, False)
+    radius, change = spectrum(alpha, beta, lam, False)[2], np.abs(low * velocity + half * error)
+    power = radius ** np.maximum(k - 1, 0)
+    return np.where(k < 1, 1.0, radius) * power * np.abs(error) + k * power * change

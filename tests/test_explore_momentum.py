@@ -12,6 +12,7 @@ from test_explore_page import compute
 from nnnotes._momentum_dynamics import (
     convergence_rate,
     critical_momentum,
+    early_bound,
     kept_velocity,
     level_radius,
     momentum_borders,
@@ -117,7 +118,7 @@ def test_what_else_is_computed_in_the_browser_is_as_in_numpy(open_page):
     rate, beta, lam = settings("momentum")
     low, high = np.sort([lam, lam[::-1]], axis=0)
     v, z, n = np.random.default_rng(1).normal(size=(3, len(rate)))
-    critical = rate * lam < 3.99
+    critical, k = rate * lam < 3.99, np.random.default_rng(2).integers(0, SHOWN, len(rate))
     wanted = {
         "stationary_loss": ((rate, beta, lam, n**2), stationary_loss(rate, beta, lam, n**2)),
         "critical_momentum": ((rate[critical], lam[critical]), critical_momentum(rate[critical], lam[critical])),
@@ -126,6 +127,7 @@ def test_what_else_is_computed_in_the_browser_is_as_in_numpy(open_page):
         "noisy_step": ((rate, beta, lam, v, z, n), np.transpose(noisy_step(rate, beta, lam, v, z, n))),
         "previous_weight_step": ((rate, beta, lam, v, z), previous_weight_step(rate, beta, lam, v, z)),
         "kept_velocity": ((v, rate, 0.1 * rate), kept_velocity(v, rate, 0.1 * rate)),
+        "early_bound": ((rate, beta, lam, v, z, k), early_bound(rate, beta, lam, v, z, k)),
         "quadratic_loss": ((lam, z), quadratic_loss(lam, z)),
         "level_radius": ((lam, n**2), level_radius(lam, n**2)),
     }

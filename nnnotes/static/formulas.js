@@ -364,6 +364,27 @@ export function level_radius(curve, loss) {
   return Math.sqrt(2)*Math.sqrt(loss)/Math.sqrt(curve);
 }
 
+/** a bound of |z| after k steps, exact where the roots are equal */
+export function early_bound(alpha, beta, lambda, v, z, k) {
+  const x = alpha*lambda;
+  const root = Math.sqrt(beta);
+  const left = (1 - beta)/(root + 1);
+  const right = root + 1;
+  const first = left*left;
+  const second = right*right;
+  const D = (-first + x)*(-second + x);
+  const T = beta - x + 1;
+  const Q = beta;
+  const size = ((D < 0) ? ( Math.sqrt(Q) ) : ( (1/2)*Math.sqrt(D) + (1/2)*Math.abs(T) ));
+  const low = -alpha*beta;
+  const slack = 1 - beta;
+  const twice = slack - x;
+  const once = Math.min(1, k);
+  const more = k - once;
+  const change = low*v + (1/2)*twice*z;
+  return Math.pow(size, more)*(k*Math.abs(change) + ((k < 1) ? ( 1 ) : ( size ))*Math.abs(z));
+}
+
 /** the mean loss under noise */
 export function stationary_loss(alpha, beta, lambda, variance) {
   const x = alpha*lambda;
