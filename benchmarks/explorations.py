@@ -21,6 +21,8 @@ DRAGS = {  # what is dragged, how far to both sides in pixels, in which notebook
     "saturation: input": ("Input x", 150, "saturation", "neuron = Saturation()"),
     "gradcheck: step": ("Step h", 150, "gradcheck", "slope = GradCheck()"),
     "gradcheck: point": ("Point x", 60, "gradcheck", "slope = GradCheck()"),
+    "momentum: rate and momentum": ("Rate and momentum", 60, "momentum", "valley = Momentum()"),
+    "momentum: start": ("Start", 60, "momentum", "valley = Momentum()"),
     "infogain: prediction": ("Prediction", 100, "infogain", "asked = Infogain()"),
     "infogain: entry of the matrix": ("Row cat, column dog", 40, "infogain", "asked = Infogain()"),
 }

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
-const entries = ["gradcheck.js", "infogain.js", "loader.js", "saturation.js"];
+const entries = ["gradcheck.js", "infogain.js", "loader.js", "momentum.js", "saturation.js"];
 const folder = process.argv[2] ?? "../nnnotes/static";
 
 const sources = readdirSync(".").filter((name) => /\.m?js$|^package.*\.json$/.test(name)).sort();

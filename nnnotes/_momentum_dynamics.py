@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['as_setting', 'as_steps', 'momentum_matrix', 'momentum_borders', 'spectrum', 'convergence_rate', 'turning', 'close',
            'apart', 'waves', 'offsets', 'momentum_power', 'momentum_regime', 'critical_momentum',
-           'optimal_rate_and_momentum', 'momentum_envelope', 'largest_error', 'transient_growth', 'stationary_loss']
+           'optimal_rate_and_momentum', 'momentum_envelope', 'largest_error', 'transient_growth', 'stationary_loss',
+           'noisy_step', 'kept_velocity', 'previous_weight_step', 'quadratic_loss', 'level_radius', 'early_bound']
 
 # %% ../nbs/appendix/momentum_dynamics.ipynb #f3eff10e
 def as_setting(rate: Numbers, momentum: Numbers, curvature: Numbers) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -554,3 +555,49 @@ def stationary_loss(rate: Numbers, momentum: Numbers, curvature: Numbers, varian
     room = 2 * (1 + beta) - alpha * lam
     held = alpha * noise * (1 + beta) / (2 * (1 - beta) * np.where(room > 0, room, 1))
     return np.where(room > 0, held, np.inf)[()]
+
+# %% ../nbs/appendix/momentum_dynamics.ipynb #e5f84915
+def noisy_step(
+    rate: np.ndarray,
+    momentum: np.ndarray,
+    curvature: np.ndarray,
+    velocity: np.ndarray,
+    error: np.ndarray,
+    noise: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Velocity and error after a step, with noise on the gradient."""
+    velocity = momentum * velocity + (curvature * error + noise)
+    return velocity, error - rate * velocity
+
+# %% ../nbs/appendix/momentum_dynamics.ipynb #5c818279
+def kept_velocity(velocity: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """What a velocity with the rate inside of it is for the rule with the rate outside, when the rate changes."""
+    return velocity * before / after
+
+# %% ../nbs/appendix/momentum_dynamics.ipynb #e061574f
+def previous_weight_step(
+    rate: np.ndarray, momentum: np.ndarray, curvature: np.ndarray, start: np.ndarray, error: np.ndarray
+) -> np.ndarray:
+    """The error after a step that adds a part of the previous weight, which is 0 at the start."""
+    return (1 - rate * curvature) * error + momentum * (error - start)
+
+# %% ../nbs/appendix/momentum_dynamics.ipynb #9d1ff45c
+def quadratic_loss(curvature: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """The loss at an error."""
+    return curvature * error * error / 2
+
+# %% ../nbs/appendix/momentum_dynamics.ipynb #7c7db529
+def level_radius(curvature: np.ndarray, loss: np.ndarray) -> np.ndarray:
+    """The error at which the loss has this value."""
+    return np.sqrt(2 * loss / curvature)
+
+# %% ../nbs/appendix/momentum_dynamics.ipynb #39ea6603
+def early_bound(
+    rate: Numbers, momentum: Numbers, curvature: Numbers, velocity: Numbers, error: Numbers, steps: Labels
+) -> np.ndarray:
+    """A bound of the size of the error after some steps, exact where the roots are equal."""
+    alpha, beta, lam = as_setting(rate, momentum, curvature)
+    k, (low, half) = as_steps(steps), offsets(alpha, beta, lam, False)
+    radius, change = spectrum(alpha, beta, lam, False)[2], np.abs(low * velocity + half * error)
+    power = radius ** np.maximum(k - 1, 0)
+    return np.where(k < 1, 1.0, radius) * power * np.abs(error) + k * power * change

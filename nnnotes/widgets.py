@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import similarity
+from ._momentum_dynamics import optimal_rate_and_momentum
 from ._step_errors import EXAMPLES
 from ._validation import expected, missing_extra
 from .activations import scaled_tanh
@@ -24,7 +25,7 @@ except ImportError as error:
     raise missing_extra(error, "nnnotes.widgets") from error
 
 # %% auto #0
-__all__ = ['Infogain', 'Saturation', 'GradCheck']
+__all__ = ['Infogain', 'Saturation', 'GradCheck', 'Momentum']
 
 # %% ../nbs/81_widgets.ipynb #f1a20b03
 def __dir__() -> list[str]:
@@ -37,17 +38,19 @@ def _read_static(name: str) -> str:
 
 # %% ../nbs/81_widgets.ipynb #9938a764
 class _Number(traitlets.Float):
-    """A number between two bounds that Python and the browser share."""
+    """A number between two bounds, a whole one if asked for, that Python and the browser share."""
 
-    def __init__(self, value: float, low: float, high: float, what: str):
+    def __init__(self, value: float, low: float, high: float, what: str, whole: bool = False):
         super().__init__(value, min=low, max=high, help=what)
+        self.whole = whole
         self.tag(sync=True)
 
     def validate(self, obj: Any, value: Any) -> float:
         number = np.asarray(value)
         if number.shape == () and number.dtype.kind in "iuf" and self.min <= number <= self.max:
-            return float(number)
-        wanted = f"a number from {self.min:g} to {self.max:g}"
+            if not self.whole or number == np.round(number):
+                return float(number)
+        wanted = f"a {'whole ' * self.whole}number from {self.min:g} to {self.max:g}"
         raise traitlets.TraitError(str(expected(str(self.name), wanted, repr(value))))
 
 # %% ../nbs/81_widgets.ipynb #f1a20b06
@@ -379,4 +382,105 @@ class GradCheck(_Exploration):
             "functions": [[name, one.formula, one.kink] for name, one in EXAMPLES.items()],
             "floats": [[name, float(one.eps), one.nmant + 1, one.precision] for name, one in floats.items()],
             "presets": _gradcheck_presets(),
+        }
+
+# %% ../nbs/81_widgets.ipynb #26a8b68e
+def _momentum_presets() -> list[dict[str, Any]]:
+    """Buttons for situations."""
+    names = ("rate", "momentum", "overlay", "runs")
+    thread = {
+        "the delta rule alone": (0.3, 0, "none", "one"),
+        "+ the previous change": (0.3, 0.6, "none", "one"),
+        "+ the previous weight": (0.3, 0.6, "weight", "one"),
+    }
+    valley = {
+        "plain descent": (1, 0, "none", "one"),
+        "best plain rate": (2 / (1 + 1 / 20), 0, "none", "one"),
+        "best rate and momentum": (*map(float, optimal_rate_and_momentum(1 / 20, 1)), "none", "one"),
+        "ripples": (0.3, 0.9, "none", "one"),
+        "alternating": (2.55, 0.3, "none", "one"),
+        "first it grows": (3, 0.8, "nesterov", "one"),
+        "divergent": (3.4, 0.6, "none", "one"),
+        "falling rate": (0.1, 0.95, "inside", "one"),
+        "noise floor": (0.3, 0.9, "none", "noisy"),
+    }
+
+    def row(situations: dict[str, tuple]) -> dict[str, dict[str, Any]]:
+        return {label: {**dict(zip(names, one, strict=True)), "condition": 20} for label, one in situations.items()}
+
+    return _list_presets(**{"From the thread": row(thread), "In a long valley": row(valley)})
+
+# %% ../nbs/81_widgets.ipynb #8e37589d
+_SHOWN_STEPS = 100
+_KINDS = ["monotone", "critical", "ripples", "oscillating", "divergent", "marginal"]  # in the order of the browser
+
+
+class Momentum(_Exploration):
+    """Gradient descent with momentum in a valley: its path, the map of its regimes, the loss by direction.
+
+    Parameters
+    ----------
+    **traits : any of the attributes
+        What differs from its default.
+
+    Attributes
+    ----------
+    rate : float
+        Learning rate, from 0.01 to 4. The curvature of the steep direction is 1.
+    momentum : float
+        From 0 to 0.99.
+    condition : float
+        Condition number of the valley, from 1 to 1000; the curvature of the flat direction is one over it.
+    start : tuple of float
+        Where the weights start, flat and steep direction, from -2 to 2; the minimum is at (0, 0).
+    overlay : str
+        What the run is compared with: ``"none"``, ``"nesterov"``, ``"inside"`` for a rate that falls to a tenth
+        and stands inside the velocity instead of outside, or ``"weight"`` for the previous weight in place of the
+        previous change, the guess of a forum thread (chapter 07).
+    fall : float
+        With ``"inside"``, the step at which the rate falls: a whole number from 1 to 99.
+    runs : str
+        ``"one"``, ``"several"`` for more starts all around, or ``"noisy"`` for noise on the gradient.
+    noise : float
+        Standard deviation of that noise, from 0.01 to 1.
+
+    Raises
+    ------
+    traitlets.TraitError
+        If a value lies outside of its bounds, or is none of the names.
+    TypeError
+        If the widget has no parameter of that name.
+
+    Examples
+    --------
+    >>> from nnnotes.widgets import Momentum
+    >>> valley = Momentum(rate=0.3, condition=50)
+    >>> valley.momentum = 0.5
+    >>> valley.rate, valley.momentum, valley.start
+    (0.3, 0.5, (-1.9, 1.3))
+    """
+
+    _code = traitlets.Unicode(_read_static("momentum.js")).tag(sync=True)
+    rate = _Number(0.3, 0.01, 4, "learning rate")
+    momentum = _Number(0.9, 0, 0.99, "momentum")
+    condition = _Number(20, 1, 1000, "condition number")
+    start = traitlets.Any((-1.9, 1.3), help="where the weights start").tag(sync=True)
+    overlay = traitlets.Enum(["none", "nesterov", "inside", "weight"], "none", help="compared with").tag(sync=True)
+    fall = _Number(12, 1, _SHOWN_STEPS - 1, "step at which the rate falls", whole=True)
+    runs = traitlets.Enum(["one", "several", "noisy"], "one", help="one run, several, or a noisy one").tag(sync=True)
+    noise = _Number(0.1, 0.01, 1, "standard deviation of the noise on the gradient")
+
+    @traitlets.validate("start")
+    def _check_start(self, proposal):
+        return tuple(_check_entries(proposal["value"], (2,), -2, 2, "start").tolist())
+
+    def _extra_setup(self) -> dict[str, Any]:
+        return {
+            "steps": {"rate": 0.01, "momentum": 0.01, "start": 0.05, "fall": 1, "condition": 0.02, "noise": 0.02},
+            "plane": [-2, 2],
+            "kinds": _KINDS,
+            "shown": _SHOWN_STEPS,
+            "factor": 0.1,
+            "normals": np.random.default_rng(0).standard_normal((_SHOWN_STEPS, 2)).tolist(),
+            "presets": _momentum_presets(),
         }

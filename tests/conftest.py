@@ -42,6 +42,7 @@ SLOW = (  # what `make quick` leaves out and `make test` begins with, the longes
     "test_explore_page.py",
     "test_explore_hands.py",
     "test_explore_gradcheck.py",
+    "test_explore_momentum.py",
     "test_explore_hosts.py",
     "test_explore_lab.py",
     "test_house_browser.py",

@@ -8,7 +8,8 @@ from conftest import SHOTS, show, stop_clock
 
 from nnnotes.similarity import class_weight_matrix, similarity_from_distance
 
-KINDS = ("GradCheck", "Infogain", "Saturation")
+KINDS = ("GradCheck", "Infogain", "Momentum", "Saturation")
+GROUPS = {"GradCheck": 2, "Infogain": 1, "Momentum": 2, "Saturation": 1}  # of radio buttons, in each view
 DISTANCES = [[0, 1, 4], [1, 0, 4], [4, 4, 0]]
 RECORD = """(handle) => { // where it is drawn, and what it says, in every frame from now on
   const seen = (window.seen = { places: [], told: [] });
@@ -164,7 +165,11 @@ def test_python_moves_what_no_hand_holds(open_page):
 
 
 @pytest.mark.parametrize(
-    "kind, name", [("GradCheck", "Step h"), ("Saturation", "Input x"), ("Infogain", "Row cat, column dog")]
+    "kind, name",
+    [
+        ("GradCheck", "Step h"), ("Saturation", "Input x"), ("Infogain", "Row cat, column dog"),
+        ("Momentum", "Rate and momentum"),
+    ],
 )
 def test_a_gesture_that_is_cancelled_is_undone(open_page, kind, name):
     page = open_page()
@@ -267,6 +272,12 @@ def states(kind):
         functions, points = ("cube", "offset", "exp", "tanh", "bell", "abs"), (-4, -0.01, 0, 1e-9, 0.7, 4)
         parts = itertools.product(functions, points, ("float32", "float64"), (-16, -7.77, -3, 0))
         return [{"function": f, "x": x, "dtype": dtype, "exponent": e} for f, x, dtype, e in parts]
+    if kind == "Momentum":
+        settings = (0.3, 0.9, 20), (3.4, 0.6, 2), (2, 0, 1), (0.01, 0.99, 1000), (3.98, 0.99, 1), (0.1, 0.95, 50)
+        overlays, runs = ("none", "nesterov", "inside", "weight"), ("one", "several", "noisy")
+        parts = itertools.product(settings, overlays, runs, (1, 99))
+        names = ("rate", "momentum", "condition", "overlay", "runs", "fall")
+        return [dict(zip(names, (*setting, *rest), strict=True)) for setting, *rest in parts]
     if kind == "Saturation":
         inputs, curves = (-32, -9.5, -4, -1, 0, 2, 9.5, 32), ((1, 1), (1.7159, 2 / 3), (0.5, 0.2), (1.2345, 1.2))
         parts = itertools.product(inputs, (-1.7159, -0.9, 1, 0.123), ("none", "slope", "factor"), curves)
@@ -322,7 +333,7 @@ def test_names_of_elements_are_unique_on_the_page(open_page, kind):
     used = page.locator("main [clip-path]").evaluate_all("all => all.map((one) => one.getAttribute('clip-path'))")
     radios = page.locator("main [type=radio]").evaluate_all("all => all.map((one) => one.name)")
     assert len(ids) >= 4 and len(set(ids)) == len(ids) and sorted(used) == sorted(ids)
-    assert len(set(radios)) == 4 * (2 if kind == "GradCheck" else 1)  # groups in each view
+    assert len(set(radios)) == 4 * GROUPS[kind]
 
 
 def test_each_curve_stays_in_its_plot(open_page):

@@ -6,10 +6,12 @@ from conftest import ALL_RAN, PANEL, SHOTS
 from test_explore_hands import drag, pause, value
 from test_explore_page import TEXTS, overlap
 
-STEPS = {  # a knob to drag, a handle, what keys make of it, a button and what it makes of it
-    "gradcheck": ("Step h", "Step h", {"Home": -16, "ArrowRight": -15.9, "Shift+ArrowUp": -14.9}, "near a pole", 0),
-    "saturation": ("Input x", "Input x", {"Home": -32, "ArrowRight": -31.9, "Shift+ArrowUp": -30.9}, "at rest", 0),
-    "infogain": ("Prediction", "Row cat, column dog", {"Home": 0, "Shift+ArrowUp": 1, "ArrowLeft": 0.9}, "identity", 0),
+STEPS = {  # a knob to drag, a handle, what keys make of it, a button and what it makes of it in words
+    "gradcheck": ("Step h", "Step h", {"Home": -16, "ArrowRight": -15.9, "Shift+ArrowUp": -14.9}, "near a pole", "h 1,"),
+    "momentum": ("Rate and momentum", "Rate and momentum", {"Home": 0.01, "ArrowRight": 0.02, "Shift+ArrowRight": 0.12},
+                 "plain descent", "rate 1, momentum 0;"),
+    "saturation": ("Input x", "Input x", {"Home": -32, "ArrowRight": -31.9, "Shift+ArrowUp": -30.9}, "at rest", "x 0.00,"),
+    "infogain": ("Prediction", "Row cat, column dog", {"Home": 0, "Shift+ArrowUp": 1, "ArrowLeft": 0.9}, "identity", "0"),
 }
 THEIR_OWN = {  # what their pages complain of without any exploration; Voilà's asks a network for icons and formulas
     "notebook": ("reading 'schema'",),
@@ -85,7 +87,7 @@ def test_smoke(notebook7, page, host, name):
             page.keyboard.press("Control+s")
     root.get_by_role("button", name=button).click()
     root.locator("[aria-pressed=true]", has_text=button).wait_for()
-    assert value(handle) == made
+    assert handle.get_attribute("aria-valuetext").startswith(made)
     narrow(page, root, host, name)
     assert [one for one in page.trouble if not any(word in one for word in THEIR_OWN[host])] == []
     page.set_viewport_size({"width": 1280, "height": 1600})

@@ -8,6 +8,7 @@ BOX = "import ipywidgets, nnnotes.widgets; ipywidgets.HBox([neuron, nnnotes.widg
 OPENING = {  # the code of the first exploration in each notebook
     "gradcheck": "slope = GradCheck()",
     "infogain": "asked = Infogain()",
+    "momentum": "valley = Momentum()",
     "saturation": "neuron = Saturation()",
 }
 CELLS = f"{PANEL} .jp-Notebook .jp-Cell"
@@ -150,3 +151,31 @@ def test_gradcheck(notebook):
     above = in_view(page, "second = GradCheck(")
     above.locator(".nn-says", has_text="With h = 0.013").wait_for()
     assert run_cell(page, "print(round(second.exponent, 9))").inner_text().strip() == "-1.9"
+
+
+@pytest.mark.parametrize("notebook", ["momentum"], indirect=True)
+def test_momentum(notebook):
+    page = notebook
+    cell = in_view(page, OPENING["momentum"])
+    disc, says = cell.get_by_role("slider", name="Rate and momentum"), cell.locator(".nn-says")
+    assert value(disc) == 0.3  # as the long memory in the figure above it
+    assert faults(page) == []
+    keys(page, disc, {"ArrowRight": 0.31, "Shift+ArrowLeft": 0.21, "ArrowUp": 0.91, "Home": 0.01, "End": 4})
+    page.keyboard.press("Home")
+    said = says.inner_text()
+    drag(page, cell, "Rate and momentum", 100)
+    assert value(disc) > 0.1 and says.inner_text() != said
+    assert float(run_cell(page, "print(valley.rate)").inner_text()) == pytest.approx(value(disc), rel=1e-5)
+    cell = in_view(page, OPENING["momentum"])
+    cell.get_by_label("Nesterov").check()
+    says.filter(has_text="look-ahead").wait_for()
+    assert run_cell(page, "print(valley.overlay, valley.runs)").inner_text().strip() == "nesterov one"
+
+    run_cell(page, "second.rate, second.momentum = 3.5, 0.5")
+    below = in_view(page, "VBox([slider, second])")
+    below.locator(".widget-readout", has_text="0.50").wait_for()
+    below.locator(".noUi-handle").focus()
+    page.keyboard.press("ArrowRight")
+    above = in_view(page, "second = Momentum(")
+    above.locator(".nn-says", has_text="= 3.02").wait_for()
+    assert run_cell(page, "print(round(second.momentum, 9))").inner_text().strip() == "0.51"

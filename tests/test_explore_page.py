@@ -61,6 +61,15 @@ STATES = {
         "identity": ({"reading": "similarity", "matrix": np.eye(3).tolist(), "label": "car"}, "Row car, column car"),
         "empty": ({"reading": "similarity", "matrix": np.zeros((3, 3)).tolist()}, "Prediction"),
     },
+    "Momentum": {
+        "opening": ({}, "Rate and momentum"),
+        "best": ({"rate": 2.6716, "momentum": 0.4026, "runs": "several"}, "Start"),
+        "look ahead": ({"rate": 1.2, "momentum": 0.6, "condition": 5, "overlay": "nesterov"}, "Rate and momentum"),
+        "falling": ({"rate": 0.1, "momentum": 0.95, "overlay": "inside", "runs": "noisy"}, "Step at which"),
+        "weight": ({"rate": 0.3, "momentum": 0.6, "overlay": "weight"}, "Condition number"),
+        "divergent": ({"rate": 3.9, "momentum": 0.3, "condition": 1, "runs": "noisy"}, "Rate and momentum"),
+        "corner": ({"rate": 4, "momentum": 0.99, "condition": 1000, "overlay": "nesterov", "runs": "several"}, "Start"),
+    },
     "Saturation": {
         "opening": ({}, "Input x"),
         "uphill": ({"x": 4, "target": -1.7159, "a": 1.7159, "b": 2 / 3, "overlay": "factor"}, "Target t"),

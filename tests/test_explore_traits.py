@@ -7,7 +7,7 @@ import pytest
 from traitlets import TraitError
 
 from nnnotes.losses import softmax
-from nnnotes.widgets import GradCheck, Infogain, Saturation
+from nnnotes.widgets import GradCheck, Infogain, Momentum, Saturation
 
 DISTANCES = ((0, 1, 4), (1, 0, 4), (4, 4, 0))
 
@@ -58,6 +58,21 @@ def test_what_is_no_distribution_or_matrix_is_refused(name, value, said):
         Infogain(**{name: value})
 
 
+@pytest.mark.parametrize("value", [0, 100, 12.5, math.nan, "12", None])
+def test_a_step_that_is_no_whole_number_is_refused(value):
+    valley = Momentum()
+    with pytest.raises(TraitError, match=r"^fall: expected a whole number from 1 to 99, got "):
+        valley.fall = value
+    assert valley.fall == 12
+
+
+@pytest.mark.parametrize("start", [[1, 2, 3], [2.1, 0], [math.nan, 0], "here", 1])
+def test_a_start_that_is_no_point_of_the_plane_is_refused(start):
+    with pytest.raises(TraitError, match=r"^start: expected 2 numbers from -2 to 2, got "):
+        Momentum(start=start)
+    assert Momentum(start=np.float32([0.5, -2])).start == (0.5, -2)
+
+
 @pytest.mark.parametrize("how", ["made", "set"])
 def test_a_name_that_is_misspelt_is_refused(how):
     asked = Infogain()
@@ -82,7 +97,7 @@ def test_a_change_in_place_is_impossible_and_no_widget_changes_another():
     assert Infogain()._setup["presets"][0]["buttons"][0]["values"]["matrix"][0][0] == 1
 
 
-@pytest.mark.parametrize("kind", [GradCheck, Infogain, Saturation])
+@pytest.mark.parametrize("kind", [GradCheck, Infogain, Momentum, Saturation])
 def test_a_saved_state_keeps_the_order_of_presets(kind):
     state = kind().get_state()["_setup"]
     again = json.loads(json.dumps(state, sort_keys=True))
@@ -100,4 +115,4 @@ def test_values_from_the_browser_come_back_as_python_keeps_them():
 def test_tab_shows_only_what_is_public():
     from nnnotes import widgets
 
-    assert sorted(dir(widgets)) == ["GradCheck", "Infogain", "Saturation"]
+    assert sorted(dir(widgets)) == ["GradCheck", "Infogain", "Momentum", "Saturation"]

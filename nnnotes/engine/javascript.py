@@ -61,6 +61,12 @@ class _Printer(JavascriptCodePrinter):
             return f"{power.base}*{power.base}"
         return super()._print_Pow(power)
 
+    def _print_Mul(self, product: sp.Mul) -> str:
+        text = super()._print_Mul(product)
+        below = [factor for factor in product.args if factor.is_Pow and factor.exp.is_negative]
+        square = f"{below[0].base}*{below[0].base}" if len(below) == 1 else ""
+        return f"{text.removesuffix(square)}({square})" if square and text.endswith(f"/{square}") else text
+
     def _print_Piecewise(self, cases: sp.Piecewise) -> str:
         return re.sub(r"\s+", " ", super()._print_Piecewise(cases))
 

@@ -338,12 +338,60 @@ export function step_nesterov_inside(alpha, beta, lambda, v, z) {
   return [moved, -beta*moved - g + z];
 }
 
+/** v = beta v + lam z + n, z = z - alpha v */
+export function noisy_step(alpha, beta, lambda, v, z, noise) {
+  const t0 = beta*v + lambda*z + noise;
+  return [t0, -alpha*t0 + z];
+}
+
+/** v before / after */
+export function kept_velocity(v, before, after) {
+  return before*v/after;
+}
+
+/** z - alpha lam z + beta (z - z0): a part of the weight in place of the change */
+export function previous_weight_step(alpha, beta, lambda, start, z) {
+  return -alpha*lambda*z + beta*(-start + z) + z;
+}
+
+/** lam z^2 / 2 */
+export function quadratic_loss(lambda, z) {
+  return (1/2)*lambda*z*z;
+}
+
+/** the error at which the loss has this value */
+export function level_radius(curve, loss) {
+  return Math.sqrt(2)*Math.sqrt(loss)/Math.sqrt(curve);
+}
+
+/** a bound of |z| after k steps, exact where the roots are equal */
+export function early_bound(alpha, beta, lambda, v, z, k) {
+  const x = alpha*lambda;
+  const root = Math.sqrt(beta);
+  const left = (1 - beta)/(root + 1);
+  const right = root + 1;
+  const first = left*left;
+  const second = right*right;
+  const D = (-first + x)*(-second + x);
+  const T = beta - x + 1;
+  const Q = beta;
+  const size = ((D < 0) ? ( Math.sqrt(Q) ) : ( (1/2)*Math.sqrt(D) + (1/2)*Math.abs(T) ));
+  const low = -alpha*beta;
+  const slack = 1 - beta;
+  const twice = slack - x;
+  const once = Math.min(1, k);
+  const more = k - once;
+  const change = low*v + (1/2)*twice*z;
+  return Math.pow(size, more)*(k*Math.abs(change) + ((k < 1) ? ( 1 ) : ( size ))*Math.abs(z));
+}
+
 /** the mean loss under noise */
 export function stationary_loss(alpha, beta, lambda, variance) {
   const x = alpha*lambda;
-  const room = 2*beta - x + 2;
+  const up = beta + 1;
+  const room = 2*up - x;
   const zero = Math.max(0, room);
-  return ((room > 0) ? ( alpha*variance*(beta + 1)/(room*(2 - 2*beta)) ) : ( 1/zero ));
+  return ((room > 0) ? ( alpha*up*variance/(room*(2 - 2*beta)) ) : ( 1/zero ));
 }
 
 /** equal roots */
@@ -366,7 +414,7 @@ export function critical_nesterov(alpha, lambda) {
 export function best_momentum(smallest, largest) {
   const total = Math.sqrt(largest) + Math.sqrt(smallest);
   const right = 2/total;
-  const left = (largest - smallest)/total*total;
+  const left = (largest - smallest)/(total*total);
   return [right*right, left*left];
 }
 
@@ -375,7 +423,7 @@ export function best_nesterov(smallest, largest) {
   const total = 3*largest + smallest;
   const ratio = 2*Math.sqrt(smallest/total) + 1;
   const t0 = 1/total;
-  return [4*t0, t0*(3*largest - 3*smallest)/ratio*ratio];
+  return [4*t0, t0*(3*largest - 3*smallest)/(ratio*ratio)];
 }
 
 // Printed by SymPy in nbs/appendix/step_errors.ipynb. Do not edit: change the derivation there.
