@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import peer
 
-from nnnotes._schedules import (
+from nnnotes.optimizers import (
     constant,
     cosine_decay,
     exponential_decay,

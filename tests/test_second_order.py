@@ -9,7 +9,10 @@ import sympy as sp
 from conftest import peer
 
 from nnnotes import _second_order
-from nnnotes._second_order import (
+from nnnotes.activations import identity, leaky_relu, logistic, relu, scaled_tanh, softplus, tanh
+from nnnotes.losses import squared_error_value_and_grad
+from nnnotes.networks import MLP, Replicas
+from nnnotes.optimizers import (
     gauss_newton_step,
     input_residuals,
     levenberg_marquardt,
@@ -18,9 +21,6 @@ from nnnotes._second_order import (
     network_residuals,
     newton_step,
 )
-from nnnotes.activations import identity, leaky_relu, logistic, relu, scaled_tanh, softplus, tanh
-from nnnotes.losses import squared_error_value_and_grad
-from nnnotes.networks import MLP, Replicas
 from nnnotes.proof import ProofError, prove, symbols
 
 SEGMENTS = "1111110 0110000 1101101 1111001 0110011 1011011 1011111 1110000 1111111 1111011"

@@ -13,11 +13,10 @@ import pytest
 
 import nnnotes._training
 import nnnotes.optimizers
-from nnnotes._training import Training, accumulate_gradients
 from nnnotes.activations import identity, tanh
 from nnnotes.losses import infogain_value_and_grad, squared_error_value_and_grad
 from nnnotes.networks import MLP, Replicas
-from nnnotes.optimizers import SGD
+from nnnotes.optimizers import SGD, Training, accumulate_gradients
 
 N = 10
 RNG = np.random.default_rng(5)
