@@ -7,7 +7,8 @@ from test_explore_hands import drag, pause, value
 from test_explore_page import TEXTS, overlap
 
 STEPS = {  # a knob to drag, a handle, what keys make of it, a button and what it makes of it, in words
-    "gradcheck": ("Step h", "Step h", {"Home": -16, "ArrowRight": -15.9, "Shift+ArrowUp": -14.9}, "near a pole", "h 1,"),
+    "gradcheck": ("Step h", "Step h", {"Home": -16, "ArrowRight": -15.9, "Shift+ArrowUp": -14.9}, "near a pole",
+                  "h 1,"),
     "momentum": ("Rate and momentum", "Rate and momentum", {"Home": 0.01, "ArrowRight": 0.02, "Shift+ArrowRight": 0.12},
                  "plain descent", "rate 1, momentum 0;"),
     "saturation": ("Input x", "Input x", {"Home": -32, "ArrowRight": -31.9, "Shift+ArrowUp": -30.9}, "at rest",
