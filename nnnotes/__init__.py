@@ -4,9 +4,9 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from . import activations, gradcheck, losses, networks, plotting, proof, similarity, widgets
+    from . import activations, gradcheck, losses, networks, optimizers, plotting, proof, similarity, widgets
 
-__all__ = ["activations", "gradcheck", "losses", "networks", "plotting", "proof", "similarity", "widgets"]
+__all__ = ["activations", "gradcheck", "losses", "networks", "optimizers", "plotting", "proof", "similarity", "widgets"]
 
 
 def __getattr__(name):

@@ -1,0 +1,570 @@
+"""Training: the ten lines it replaces, to the bit; stopped anywhere; batches that add up; frozen parts; R networks."""
+import pickle
+import random
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nnnotes._training
+import nnnotes.optimizers
+from nnnotes.activations import identity, tanh
+from nnnotes.losses import infogain_value_and_grad, squared_error_value_and_grad
+from nnnotes.networks import MLP, Replicas
+from nnnotes.optimizers import SGD, Training, accumulate_gradients
+
+N = 10
+RNG = np.random.default_rng(5)
+X, TARGET = RNG.choice([-1.0, 1.0], (N, 4)), RNG.choice([-1.0, 1.0], (N, 2))
+SQUARED = partial(squared_error_value_and_grad, axis=1, normalization="batch_size")
+dtypes = pytest.mark.parametrize("dtype", [np.float64, np.float32])
+
+
+def made(loss=SQUARED, dtype=np.float64, seed=0, optimizer=None, **options):
+    """A training of 4-3-2, with momentum and batches of 3, 3, 3 and 1."""
+    net = MLP([4, 3, 2], tanh, rng=seed, dtype=dtype)
+    optimizer = SGD(0.1, momentum=0.9, weight_decay=0.01) if optimizer is None else optimizer
+    return Training(net, X, TARGET, loss, optimizer, **{"batch_size": 3, "rng": 0} | options)
+
+
+def bits(training):
+    """All that training has made, to the bit."""
+    arrays = (training.net.parameters, *training.optimizer.state()["velocity"], training.losses)
+    return b"".join(array.tobytes() for array in arrays if array is not None)
+
+
+def ten_lines(net, optimizer, epochs, batch_size, order, form=lambda net, vector: vector):
+    """The loop as everyone writes it; `form` says how the optimizer sees a vector."""
+    losses = []
+    for epoch in range(epochs):
+        total, rows = 0.0, order(epoch)
+        for start in range(0, N, batch_size):
+            batch = rows[start : start + batch_size]
+            value, gradient = net.value_and_grad(X[batch], TARGET[batch], SQUARED)
+            new = optimizer.step(form(net, net.parameters), form(net, gradient))
+            net.parameters = np.concatenate([part.ravel() for part in new])
+            total += len(batch) * float(value)
+        losses.append(total / N)
+    return losses
+
+
+def as_list(net, vector):
+    """W1, b1, W2, b2."""
+    return [part for pair in zip(*net.split(vector), strict=True) for part in pair]
+
+
+@dtypes
+@pytest.mark.parametrize("batch_size", [1, 3, 5, 10])
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("form", [lambda net, vector: vector, as_list], ids=["vector", "list"])
+def test_ten_lines_to_the_bit(dtype, batch_size, shuffle, form):
+    training = made(dtype=dtype, batch_size=batch_size, shuffle=shuffle, rng=7).run(4)
+    net, optimizer = MLP([4, 3, 2], tanh, rng=0, dtype=dtype), SGD(0.1, momentum=0.9, weight_decay=0.01)
+
+    def order(epoch):
+        every = shuffle and batch_size < N
+        return np.random.default_rng([7, epoch]).permutation(N) if every else np.arange(N)
+
+    losses = ten_lines(net, optimizer, 4, batch_size, order, form)
+    assert training.net.parameters.tobytes() == net.parameters.tobytes() and training.net.dtype == dtype
+    assert training.losses.tolist() == losses and training.losses.dtype == np.float64
+    assert training.epoch == 4 and training.optimizer.steps == optimizer.steps == 4 * -(-N // batch_size)
+
+
+def test_all_samples_are_the_default():
+    whole = made(batch_size=None, rng=None).run(5)
+    assert bits(whole) == bits(made(batch_size=N, shuffle=False, rng=None).run(5)) and whole.optimizer.steps == 5
+
+
+def test_losses_are_means_before_the_updates():
+    training = made(batch_size=None)
+    before = training.net.value_and_grad(X, TARGET, SQUARED)[0]
+    assert training.run(1).losses == [before]
+    assert training.run(1).losses[1] < before
+
+
+def test_runs_add_up():
+    parts = made()
+    assert parts.run(0) is parts and parts.epoch == 0 and parts.losses.shape == (0,)
+    assert bits(parts.run(2).run(1).run(4)) == bits(made().run(7))
+
+
+# Stopped anywhere
+
+
+LOOP = nnnotes._training.__file__, nnnotes.optimizers.__file__
+PACKAGE = tuple(map(str, Path(nnnotes.__file__).parent.glob("*.py")))
+
+
+class Interrupter:
+    """Raises `KeyboardInterrupt` at one of the instructions that some files, or some functions in them, run."""
+
+    def __init__(self, place, names=None, files=LOOP):
+        self.place, self.names, self.files, self.count = place, names, files, 0
+
+    def __enter__(self):
+        sys._getframe().f_trace_opcodes = True  # Python 3.12 asks for it before it traces
+        sys.settrace(self.enter)
+        return self
+
+    def __exit__(self, *error):
+        sys.settrace(None)
+
+    def enter(self, frame, event, arg):
+        if frame.f_code.co_filename not in self.files:
+            return None
+        frame.f_trace_opcodes = True
+        return self.instruction
+
+    def instruction(self, frame, event, arg):
+        # Python 3.13 shows lines only of a function that is called for the first time
+        if event in ("line", "opcode") and (self.names is None or frame.f_code.co_name in self.names):
+            self.count += 1
+            if self.count == self.place:
+                raise KeyboardInterrupt
+        return self.instruction
+
+
+HISTORY = {}
+
+
+def history():
+    """The parameters after each update of an undisturbed run of two epochs, and what it ends with."""
+    if not HISTORY:
+        def step(self, *args):
+            new = SGD.step(self, *args)
+            HISTORY[self.steps] = new.tobytes()
+            return new
+
+        kind = type("Watched", (SGD,), {"step": step})
+        training = made(batch_size=5, optimizer=kind(0.1, momentum=0.9))
+        HISTORY[0] = training.net.parameters.tobytes()
+        HISTORY["end"] = bits(training.run(2))
+    return HISTORY
+
+
+def fresh():
+    return made(batch_size=5, optimizer=SGD(0.1, momentum=0.9))
+
+
+def assert_goes_on(training):
+    """Network and optimizer agree, and the rest of the two epochs ends where an undisturbed run does."""
+    assert training.net.parameters.tobytes() == history()[training.optimizer.steps]
+    assert training.epoch == len(training.losses) and training.optimizer.steps // 2 == training.epoch
+    assert bits(training.run(2 - training.epoch)) == history()["end"]
+
+
+@pytest.mark.parametrize("files, stride", [(LOOP, 1), (PACKAGE, 17)], ids=["loop", "package"])
+def test_interrupted_at_every_instruction(files, stride):
+    places, stopped = iter(range(1, 100000, stride)), True
+    while stopped:
+        training, place, stopped = fresh(), next(places), False
+        try:
+            with Interrupter(place, files=files):
+                training.run(2)
+        except KeyboardInterrupt:
+            stopped = True
+        assert_goes_on(training)
+    assert place > 1000
+
+
+@pytest.mark.parametrize("update", [1, 2, 3, 4])
+def test_interrupted_again_while_it_puts_back(update):
+    """A second Ctrl-C during the answer to the first: the next run, or `state`, does what is left."""
+    class InterruptedSGD(SGD):
+        def state(self):
+            if self.steps == update and not stops:  # the update is made, and not yet noted
+                stops.append(update)
+                raise KeyboardInterrupt
+            return super().state()
+
+    for place in range(1, 1000):
+        stops, training = [], made(batch_size=5, optimizer=InterruptedSGD(0.1, momentum=0.9))
+        second = Interrupter(place, {"_put_back", "load_state"})
+        with pytest.raises(KeyboardInterrupt), second:
+            training.run(2)
+        if second.count < place:
+            break
+        state = training.state()
+        assert state["optimizer"]["steps"] == update - 1 and state["parameters"].tobytes() == history()[update - 1]
+        assert_goes_on(training)
+    assert 5 < place < 1000
+
+
+SIGNALS = """
+import signal, sys
+sys.path.insert(0, {folder!r})
+from test_training import bits, made
+
+def interrupt(*args):
+    global running
+    if running:
+        running = False  # what answers is left in peace
+        raise KeyboardInterrupt
+
+running, stops = False, set()
+wanted, training = bits(made(batch_size=1).run(800)), made(batch_size=1)
+signal.signal(signal.SIGINT, interrupt)
+print("ready", flush=True)
+while training.epoch < 800:
+    try:
+        running = True
+        training.run(800 - training.epoch)
+        running = False
+    except KeyboardInterrupt:
+        stops.add(training.optimizer.steps)
+print(len(stops), bits(training) == wanted, flush=True)
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # Python's own end is not under test
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a SIGINT would end the tests, too")
+def test_real_signals():
+    command = [sys.executable, "-c", SIGNALS.format(folder=str(Path(__file__).parent))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        end = time.monotonic() + 30  # a slow machine may need quiet to get on at all
+        while process.poll() is None:
+            time.sleep(random.uniform(0, 0.005))
+            if time.monotonic() < end:
+                process.send_signal(signal.SIGINT)
+        stops, same = process.stdout.read().split()
+    assert process.returncode == 0 and int(stops) > 20 and same == "True"
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, GeneratorExit])
+def test_errors_of_the_callback_and_of_progress_leave_whole_epochs(error):
+    def fails(training):
+        if training.epoch == 1:
+            raise error
+
+    def progress(epochs):
+        yield next(iter(epochs))
+        raise error
+
+    for options in ({"callback": fails}, {"progress": progress} if error is not GeneratorExit else {"callback": fails}):
+        training = made()
+        with pytest.raises(error):
+            training.run(3, **options)
+        assert training.epoch == 1 and bits(training.run(2)) == bits(made().run(3))
+
+
+# State
+
+
+def test_state_goes_on_in_another_process():
+    training = made()
+    training.run(2)
+    state = pickle.loads(pickle.dumps(training.state()))
+    other = made(seed=3)
+    other.load_state(state)
+    assert other.epoch == 2 and other.losses.tolist() == training.losses.tolist()
+    assert bits(other.run(3)) == bits(training.run(3)) == bits(made().run(5))
+
+
+@pytest.mark.parametrize("call", [1, 2, 3, 4])
+def test_state_within_an_epoch(call):
+    def loss(outputs, target):
+        calls.append(1)
+        if len(calls) == call:
+            raise KeyboardInterrupt
+        return SQUARED(outputs, target)
+
+    calls, other = [], made(batch_size=5, optimizer=SGD(0.1, momentum=0.9), seed=4)
+    training = made(loss, batch_size=5, optimizer=SGD(0.1, momentum=0.9))
+    with pytest.raises(KeyboardInterrupt):
+        training.run(2)
+    assert training.state()["sample"] == {1: 0, 2: 5, 3: 0, 4: 5}[call]
+    other.load_state(training.state())
+    assert_goes_on(other)
+    assert_goes_on(training)
+
+
+def test_state_is_a_snapshot():
+    training = made().run(1)
+    state = training.state()
+    before = pickle.dumps(state)
+    training.run(1)
+    assert pickle.dumps(state) == before
+    wanted, other = bits(training), made()
+    other.load_state(state)
+    state["parameters"][:] = 7
+    state["losses"][:] = 7
+    state["optimizer"]["velocity"][0][:] = 7
+    assert bits(other.run(1)) == wanted
+
+
+def test_a_generator_draws_the_seed_once():
+    first, second = (made(rng=np.random.default_rng(3)) for _ in range(2))
+    assert bits(first.run(2)) == bits(second.run(2)) != bits(made(rng=3).run(2))
+    other = made(rng=np.random.default_rng(4))
+    other.load_state(first.state())
+    assert bits(other.run(1)) == bits(first.run(1))
+
+
+@pytest.mark.parametrize("change, error, message", [
+    ({"epoch": -1}, ValueError, r"state\['epoch'\]: expected an integer from 0 to 1, got -1"),
+    ({"epoch": 5}, ValueError, r"state\['epoch'\]: expected an integer from 0 to 1, got 5"),
+    ({"sample": N}, ValueError, r"state\['sample'\]: expected an integer from 0 to 9, got 10"),
+    ({"sample": 1.5}, TypeError, r"state\['sample'\]: expected an integer"),
+    ({"parameters": np.zeros(3)}, ValueError, r"state\['parameters'\]: expected shape \(23,\), got shape \(3,\)"),
+    ({"parameters": np.zeros(23, np.float32)}, ValueError, r"state\['parameters'\]: expected float64, .* got float32"),
+    ({"optimizer": {}}, ValueError, "state: expected a dict with steps, rate and velocity"),
+    ({"seed": "x"}, TypeError, "rng: expected an integer seed"),
+    ({"more": 1}, ValueError, "state: expected a dict with parameters, optimizer, seed"),
+])  # fmt: skip
+def test_what_is_no_state_changes_nothing(change, error, message):
+    training = made().run(1)
+    wanted = bits(training)
+    with pytest.raises(error, match=message):
+        training.load_state(training.state() | change)
+    assert bits(training) == wanted and bits(training.run(1)) == bits(made().run(2))
+    with pytest.raises(ValueError, match="state: expected a dict with .* got a list"):
+        training.load_state([])
+
+
+# What a run calls
+
+
+def test_progress_wraps_the_epochs():
+    seen = []
+
+    def progress(epochs):
+        for epoch in epochs:
+            seen.append((epoch, len(epochs)))
+            yield epoch
+
+    training = made().run(3, progress=progress)
+    assert seen == [(0, 3), (1, 3), (2, 3)] and bits(training) == bits(made().run(3))
+
+
+def test_callback_stops_with_true_only():
+    epochs = []
+    training = made().run(9, callback=lambda training: epochs.append(training.epoch) or training.losses[-1])
+    assert epochs == list(range(1, 10)), "a loss is no answer"
+    training.run(9, callback=lambda training: np.bool_(training.epoch == 12))
+    assert training.epoch == 12 and len(training.losses) == 12
+
+
+def test_callback_may_change_network_and_optimizer():
+    def halve(training):
+        training.net.parameters *= 0.5
+        training.optimizer = SGD(0.05)
+
+    training, by_hand = made().run(2, callback=halve), made()
+    for _ in range(2):
+        halve(by_hand.run(1))
+    assert np.array_equal(training.net.parameters, by_hand.net.parameters)
+    assert not np.allclose(training.net.parameters, made().run(2).net.parameters)
+
+
+# Batches that add up
+
+
+@pytest.mark.parametrize("batch_size, accumulate, together", [
+    (1, 3, 3), (2, 2, 4), (3, None, 10), (1, None, 10), (3, 3, 9), (4, 1, 4)
+])  # fmt: skip
+def test_accumulated_batches_are_one(batch_size, accumulate, together):
+    parts = made(batch_size=batch_size, accumulate=accumulate, rng=3).run(5)
+    whole = made(batch_size=together, rng=3, shuffle=together < N).run(5)
+    assert parts.optimizer.steps == whole.optimizer.steps == 5 * -(-N // together)
+    np.testing.assert_allclose(parts.net.parameters, whole.net.parameters, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(parts.losses, whole.losses, rtol=1e-12)
+
+
+def test_accumulated_gradients_of_a_batch():
+    net = MLP([4, 3, 2], rng=0)
+    parts = [net.value_and_grad(X[a:b], TARGET[a:b], SQUARED)[1] for a, b in ((0, 4), (4, 5), (5, 10))]
+    whole = net.value_and_grad(X, TARGET, SQUARED)[1]
+    np.testing.assert_allclose(accumulate_gradients(parts, [4, 1, 5]), whole, rtol=1e-13, atol=1e-15)
+    single = accumulate_gradients([part.astype(np.float32) for part in parts], [4, 1, 5])
+    assert single.dtype == np.float32 and not np.allclose(np.mean(parts, axis=0), whole)
+
+
+@pytest.mark.parametrize("gradients, counts, error, message", [
+    ([], [], ValueError, "counts: expected one for each gradient, at least one, 0, got 0"),
+    ([[1.0]], [1, 2], ValueError, "counts: expected one for each gradient, at least one, 1, got 2"),
+    ([[1.0], [1.0, 2.0]], [1, 2], ValueError, r"gradients: expected arrays of one shape, got \(1,\) and \(2,\)"),
+    ([[1.0]], [0], ValueError, r"counts\[0\]: expected a positive integer, got 0"),
+    ([[1.0]], [1.5], TypeError, r"counts\[0\]: expected an integer, got 1.5"),
+    ([None], [1], TypeError, r"gradients\[0\]: expected an array, got None"),
+])  # fmt: skip
+def test_accumulated_gradients_refuse(gradients, counts, error, message):
+    with pytest.raises(error, match=message):
+        accumulate_gradients(gradients, counts)
+
+
+# Frozen parts
+
+
+@pytest.mark.parametrize("frozen", [["W1"], ["b1", "W2"], ("W1", "b1"), {"b2"}, ["W1", "b1", "W2"]])
+def test_frozen_parts_stay_and_the_others_move_as_by_hand(frozen):
+    training = made(frozen=frozen, rng=7).run(4)
+    net, names = MLP([4, 3, 2], tanh, rng=0), ["W1", "b1", "W2", "b2"]
+    first = as_list(net.copy(), net.parameters.copy())
+    optimizer = SGD(0.1, momentum=0.9, weight_decay=0.01)
+
+    class Given:
+        def step(self, parameters, gradient):
+            given = [None if name in frozen else g for name, g in zip(names, gradient, strict=True)]
+            return optimizer.step(parameters, given)
+
+    ten_lines(net, Given(), 4, 3, lambda epoch: np.random.default_rng([7, epoch]).permutation(N), as_list)
+    assert training.net.parameters.tobytes() == net.parameters.tobytes()
+    parts = zip(names, first, as_list(net, net.parameters), training.optimizer.velocity, strict=True)
+    for name, start, end, velocity in parts:
+        assert np.array_equal(start, end) == (name in frozen) == (velocity is None)
+
+
+def test_thawed_with_the_same_optimizer():
+    """Another training goes on with what the optimizer knows: its list of parts, in which one was frozen."""
+    first = made(frozen=["W1"]).run(2)
+    second = Training(first.net, X, TARGET, SQUARED, first.optimizer, batch_size=3, rng=1, frozen=["b2"])
+    before = first.net.copy()
+    second.run(1)
+    assert not np.array_equal(before.weights[0], second.net.weights[0])
+    assert np.array_equal(before.biases[1], second.net.biases[1])
+
+
+# R networks
+
+
+@dtypes
+@pytest.mark.parametrize("own_inputs", [False, True])
+@pytest.mark.parametrize("frozen", [(), ["b1"]])
+def test_each_of_many_networks_is_trained_as_if_alone(dtype, own_inputs, frozen):
+    R, rates, momenta = 5, np.linspace(0.02, 0.1, 5), np.linspace(0, 0.9, 5)
+    inputs = np.random.default_rng(2).normal(size=(N, 4, R)) if own_inputs else X
+    targets = np.random.default_rng(3).choice([-1.0, 1.0], (N, 2, R))
+    options = {"batch_size": 3, "accumulate": 2, "rng": 1, "frozen": frozen}
+    many = Training(Replicas([4, 3, 2], rng=range(R), dtype=dtype), inputs, targets, SQUARED,
+                    SGD(rates, momenta), **options).run(5)  # fmt: skip
+    total, tolerance = 0.0, {np.float64: 1e-11, np.float32: 2e-4}[dtype]
+    for r in range(R):
+        x = inputs[..., r] if own_inputs else X
+        net, optimizer = MLP([4, 3, 2], rng=r, dtype=dtype), SGD(rates[r], momenta[r])
+        one = Training(net, x, targets[..., r], SQUARED, optimizer, **options).run(5)
+        np.testing.assert_allclose(many.net.parameters[:, r], one.net.parameters, rtol=tolerance, atol=tolerance)
+        total = total + one.losses
+    np.testing.assert_allclose(many.losses, total, rtol=tolerance)
+    assert many.net.dtype == dtype
+
+
+def test_a_loss_for_each_network():
+    """A loss function may return one value for each network: then so do the losses."""
+    def loss(outputs, target):
+        difference = outputs - target
+        return (difference**2).sum((0, 1)) / 2 / len(outputs), difference / len(outputs)
+
+    replicas, targets = Replicas([4, 3, 2], rng=range(3)), np.repeat(TARGET[..., None], 3, -1)
+    training = Training(replicas, X, targets, loss, SGD(0.1), batch_size=3, rng=0).run(4)
+    assert training.losses.shape == (4, 3) and "4 epochs" in repr(training)
+
+
+def test_labels_as_target():
+    loss = partial(infogain_value_and_grad, H=np.eye(2))
+    training = Training(MLP([4, 3, 2], rng=0), X.tolist(), [0, 1] * 5, loss, SGD(0.5), batch_size=3, rng=0).run(50)
+    assert training.losses[-1] < training.losses[0]
+
+
+# What goes wrong
+
+
+def test_divergence_names_step_and_place_and_keeps_what_was_done():
+    net, steps = MLP([4, 3, 2], identity, rng=0), {}
+    optimizer = SGD(5.0)
+    training = Training(net, X, TARGET, SQUARED, optimizer, batch_size=3, rng=0)
+    message = r"^step (\d+) \(epoch \d+\): .* got (nan|inf|-inf) at .* in layer \d"
+    with pytest.raises(ValueError, match=message) as error:
+        training.run(100)
+    steps = int(str(error.value).split()[1])
+    assert optimizer.steps == steps > 3 and training.epoch == steps // 4 and np.isfinite(net.parameters).all()
+    assert 0 < training.state()["sample"] == steps % 4 * 3
+    by_hand, again = MLP([4, 3, 2], identity, rng=0), SGD(5.0)
+    orders = [np.random.default_rng([0, epoch]).permutation(N) for epoch in range(50)]
+    batches = [order[start : start + 3] for order in orders for start in range(0, N, 3)][:steps]
+    for rows in batches:
+        by_hand.parameters = again.step(by_hand.parameters, by_hand.value_and_grad(X[rows], TARGET[rows], SQUARED)[1])
+    assert by_hand.parameters.tobytes() == net.parameters.tobytes()
+
+
+def test_a_gradient_that_overflows_names_the_parameter():
+    def steep(outputs, target):
+        return 0.0, np.full_like(outputs, 1e308)
+
+    with pytest.raises(ValueError, match=r"^step 0 \(epoch 0\): gradient: .* got inf at W1\[0, 0\]"):
+        Training(MLP.from_arrays([np.eye(2)], [np.zeros(2)]), [[9.0, 9.0]], [[0, 0]], steep, SGD(0.1)).run(1)
+
+
+def test_a_nan_of_the_loss_names_the_step():
+    def broken(outputs, target):
+        return 0.0, outputs * np.nan
+
+    training = made(broken)
+    start = training.net.parameters.copy()
+    with pytest.raises(ValueError, match=r"^step 0 \(epoch 0\): gradient of the loss: .* got nan"):
+        training.run(1)
+    assert np.array_equal(training.net.parameters, start) and training.optimizer.steps == 0
+
+
+def test_an_overflow_of_the_step_names_it():
+    net, optimizer = MLP([4, 3, 2], identity, rng=0), SGD(lambda k: 0.0 if k < 2 else 1.7e308)
+    training = Training(net, 10 * X, TARGET, SQUARED, optimizer, batch_size=3, rng=0)
+    with pytest.raises(ValueError, match="parameters: expected finite numbers, got .*inf.* step 2"):
+        training.run(3)
+    assert optimizer.steps == 2 and np.isfinite(net.parameters).all()
+
+
+@pytest.mark.parametrize("options, error, message", [
+    ({"batch_size": 11}, ValueError, "batch_size: expected at most the 10 samples, got 11: write batch_size=None"),
+    ({"batch_size": 0}, ValueError, "batch_size: expected a positive integer, got 0"),
+    ({"batch_size": 2.0}, TypeError, "batch_size: expected an integer, got 2.0"),
+    ({"accumulate": 5}, ValueError, "accumulate: expected at most the 4 batches of an epoch, got 5: write acc"),
+    ({"accumulate": 0}, ValueError, "accumulate: expected a positive integer, got 0"),
+    ({"rng": None}, TypeError, "rng: expected an integer seed or .*, got None: or write shuffle=False"),
+    ({"rng": -1}, ValueError, "rng: expected a seed that is not negative, got -1"),
+    ({"rng": "now"}, TypeError, "rng: expected an integer seed"),
+    ({"frozen": "W1"}, TypeError, r"frozen: expected a list of names such as \['W1', 'b1'\], got 'W1'"),
+    ({"frozen": ["W3"]}, ValueError, "frozen: expected some of W1, b1, W2, b2, not all, got W3"),
+    ({"frozen": ["W1", "b1", "W2", "b2"]}, ValueError, "frozen: expected some of .*, not all"),
+    ({"loss": None}, TypeError, "loss: expected a function of"),
+])  # fmt: skip
+def test_arguments_are_named(options, error, message):
+    with pytest.raises(error, match=f"^{message}"):
+        made(**options)
+
+
+def test_roles_and_samples_are_named():
+    net, optimizer = MLP([4, 3, 2], rng=0), SGD(0.1)
+    cases = [((X, net, TARGET, SQUARED, optimizer), TypeError, "net: expected an MLP or Replicas"),
+             ((net, X, TARGET, SQUARED, SGD), TypeError, r"optimizer: expected one such as SGD\(0.1\)"),
+             ((net, X, TARGET, SQUARED, 0.1), TypeError, r"optimizer: expected one such as SGD\(0.1\), got 0.1"),
+             ((net, X.T, TARGET, SQUARED, optimizer), ValueError, r"X: expected shape \(N, 4\).* write X.T"),
+             ((net, X * np.nan, TARGET, SQUARED, optimizer), ValueError, "X: expected finite numbers, got nan"),
+             ((net, X[:0], TARGET[:0], SQUARED, optimizer), ValueError, "X: expected at least one sample"),
+             ((net, X, TARGET[:9], SQUARED, optimizer), ValueError, r"target: expected 10 rows.* got shape \(9, 2\)"),
+             ((net, X, 1.0, SQUARED, optimizer), ValueError, "target: expected 10 rows")]  # fmt: skip
+    for arguments, error, message in cases:
+        with pytest.raises(error, match=f"^{message}"):
+            Training(*arguments)
+
+
+@pytest.mark.parametrize("arguments, error, message", [
+    ({"epochs": -1}, ValueError, "epochs: expected a number that is not negative, got -1"),
+    ({"epochs": 1.5}, TypeError, "epochs: expected an integer, got 1.5"),
+    ({"epochs": 1, "progress": True}, TypeError, "progress: expected a function, got a bool"),
+    ({"epochs": 1, "callback": 3}, TypeError, "callback: expected a function, got an int"),
+])  # fmt: skip
+def test_arguments_of_run_are_named(arguments, error, message):
+    with pytest.raises(error, match=f"^{message}"):
+        made().run(**arguments)
+
+
+def test_readable():
+    assert repr(made()) == "Training of MLP 4-3-2 (tanh, tanh), 23 parameters, float64: 0 epochs"
+    assert repr(made().run(3)).partition("3 epochs, loss 0.")[1]
