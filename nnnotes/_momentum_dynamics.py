@@ -597,7 +597,7 @@ def early_bound(
 ) -> np.ndarray:
     """A bound of the size of the error after some steps, exact where the roots are equal."""
     alpha, beta, lam = as_setting(rate, momentum, curvature)
-    k, (low, half) = as_steps(steps), offsets(alpha, beta, lam, False)
-    radius, change = spectrum(alpha, beta, lam, False)[2], np.abs(low * velocity + half * error)
+    v, z, k = as_numbers("velocity", velocity), as_numbers("error", error), as_steps(steps)
+    (low, half), radius = offsets(alpha, beta, lam, False), spectrum(alpha, beta, lam, False)[2]
     power = radius ** np.maximum(k - 1, 0)
-    return np.where(k < 1, 1.0, radius) * power * np.abs(error) + k * power * change
+    return np.where(k < 1, 1.0, radius) * power * abs(z) + k * power * abs(low * v + half * z)

@@ -6,13 +6,16 @@ from conftest import ALL_RAN, PANEL, SHOTS
 from test_explore_hands import drag, pause, value
 from test_explore_page import TEXTS, overlap
 
-STEPS = {  # a knob to drag, a handle, what keys make of it, a button and what it makes of it in words
-    "gradcheck": ("Step h", "Step h", {"Home": -16, "ArrowRight": -15.9, "Shift+ArrowUp": -14.9}, "near a pole", "h 1,"),
+STEPS = {  # a knob to drag, a handle, what keys make of it, a button and what it makes of it, in words
+    "gradcheck": ("Step h", "Step h", {"Home": -16, "ArrowRight": -15.9, "Shift+ArrowUp": -14.9}, "near a pole",
+                  "h 1,"),
     "momentum": ("Rate and momentum", "Rate and momentum", {"Home": 0.01, "ArrowRight": 0.02, "Shift+ArrowRight": 0.12},
                  "plain descent", "rate 1, momentum 0;"),
-    "saturation": ("Input x", "Input x", {"Home": -32, "ArrowRight": -31.9, "Shift+ArrowUp": -30.9}, "at rest", "x 0.00,"),
-    "infogain": ("Prediction", "Row cat, column dog", {"Home": 0, "Shift+ArrowUp": 1, "ArrowLeft": 0.9}, "identity", "0"),
-}
+    "saturation": ("Input x", "Input x", {"Home": -32, "ArrowRight": -31.9, "Shift+ArrowUp": -30.9}, "at rest",
+                   "x 0.00,"),
+    "infogain": ("Prediction", "Row cat, column dog", {"Home": 0, "Shift+ArrowUp": 1, "ArrowLeft": 0.9}, "identity",
+                 "0"),
+}  # fmt: skip
 THEIR_OWN = {  # what their pages complain of without any exploration; Voilà's asks a network for icons and formulas
     "notebook": ("reading 'schema'",),
     "voila": ("fontawesome", "mathjax", "Failed to load resource", "#RUNTIME-012"),
