@@ -214,7 +214,7 @@ class SGD(_Options):
 
     Notes
     -----
-    Three steps are proved to be those of `momentum_step`, in every combination of the options. The tests
+    Three steps are proved to be those of the formulas, in twelve combinations of the options. The tests
     compare with PyTorch, optax, Keras and scikit-learn.
 
     References
