@@ -5,7 +5,7 @@
 # %% ../nbs/appendix/optimizer_type.ipynb #ba6e978d
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -27,28 +27,42 @@ if TYPE_CHECKING:
     from nnnotes._validation import Numbers
 
 # %% auto #0
-__all__ = ['Parameters', 'BELOW_ONE', 'Setting', 'keys_of', 'Part', 'pair_gradients', 'as_part', 'in_form_of', 'as_setting',
-           'as_number', 'setting_at', 'fit', 'rate_ratio', 'State', 'as_state', 'velocities_for', 'check_moved',
-           'Stateful']
+__all__ = ['Parameters', 'BELOW_ONE', 'Setting', 'INTERVALS', 'FLAGS', 'keys_of', 'show_key', 'Part', 'pair_gradients', 'as_part',
+           'in_form_of', 'as_setting', 'as_number', 'setting_at', 'fit', 'rate_ratio', 'as_option', 'check_together',
+           'State', 'plain_value', 'as_state', 'show_shapes', 'velocities_for', 'check_moved', 'Stateful']
 
 # %% ../nbs/appendix/optimizer_type.ipynb #b88dbb0f
 Parameters: TypeAlias = "Numbers | list[np.ndarray] | tuple[np.ndarray, ...] | dict[str, np.ndarray]"
 
 # %% ../nbs/appendix/optimizer_type.ipynb #42015854
 def keys_of(parameters: Any) -> list[Any] | None:
-    """The places of the arrays in a dict, or in a list or tuple of arrays; None for one array."""
+    """The keys of the arrays in a dict, or their places in a list or tuple; None for one array."""
     if isinstance(parameters, Mapping):
         return list(parameters)
-    many = isinstance(parameters, (list, tuple)) and any(isinstance(one, np.ndarray) for one in parameters)
+    if not isinstance(parameters, (list, tuple)):
+        return None
+    if any(isinstance(one, (list, tuple, Mapping)) and keys_of(one) is not None for one in parameters):
+        raise TypeError("parameters: expected arrays, or one list of them, got a nested list: write [W1, b1, W2, b2]")
+    many = any(isinstance(one, np.ndarray) or getattr(one, "ndim", 0) for one in parameters)
     return list(range(len(parameters))) if many else None
+
+# %% ../nbs/appendix/optimizer_type.ipynb #25684978
+def show_key(key: Any) -> str:
+    """A key as it is typed behind a name; nothing for None."""
+    return "" if key is None else f"[{key!r}]"
 
 # %% ../nbs/appendix/optimizer_type.ipynb #2cb74a58
 class Part(NamedTuple):
     """One array of the parameters, and its gradient, or None if it is frozen."""
 
-    place: str
+    key: Any  # in the dict or list; None for one array
     values: np.ndarray
     gradient: np.ndarray | None
+
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+        return f"parameters{show_key(self.key)}"
 
 # %% ../nbs/appendix/optimizer_type.ipynb #7006085e
 def pair_gradients(parameters: Any, gradient: Any, step: int) -> list[Part]:
@@ -57,28 +71,28 @@ def pair_gradients(parameters: Any, gradient: Any, step: int) -> list[Part]:
     if keys is None:
         if gradient is None:
             raise TypeError("gradient: expected numbers, got None: write parameters as a list to freeze one of them")
-        return [as_part("", parameters, gradient, step)]
+        return [as_part(None, parameters, gradient, step)]
     if not isinstance(gradient, (Mapping, list, tuple)):
         got = describe_type(gradient)
         raise TypeError(f"gradient: expected a {type(parameters).__name__} as for parameters, got {got}")
     found = list(gradient) if isinstance(gradient, Mapping) else list(range(len(gradient)))
     if isinstance(gradient, Mapping) != isinstance(parameters, Mapping) or set(found) != set(keys):
         raise expected("gradient", f"one for each of {keys}, None for what is frozen", found)
-    return [as_part(f"[{key!r}]", parameters[key], gradient[key], step) for key in keys]
+    return [as_part(key, parameters[key], gradient[key], step) for key in keys]
 
 # %% ../nbs/appendix/optimizer_type.ipynb #6de46d64
-def as_part(place: str, values: Any, gradient: Any, step: int) -> Part:
+def as_part(key: Any, values: Any, gradient: Any, step: int) -> Part:
     """One array and its gradient, checked."""
-    w = as_numbers(f"parameters{place}", values)
+    w, name = as_numbers(f"parameters{show_key(key)}", values), f"gradient{show_key(key)}"
     if gradient is None:
-        return Part(place, w, None)
-    g = as_numbers(f"gradient{place}", gradient)
+        return Part(key, w, None)
+    g = as_numbers(name, gradient)
     if g.shape != w.shape:
-        raise expected(f"gradient{place}", f"the shape of the parameters, {w.shape}", f"shape {g.shape}")
+        raise expected(name, f"the shape of the parameters, {w.shape}", f"shape {g.shape}")
     g = match_dtypes(w, g)[1]
     if not is_finite(g):
-        raise expected(f"gradient{place}", "finite numbers", f"{show_first(g, ~np.isfinite(g))} in step {step}")
-    return Part(place, w, g)
+        raise expected(name, "finite numbers", f"{show_first(g, ~np.isfinite(g))} in step {step}")
+    return Part(key, w, g)
 
 # %% ../nbs/appendix/optimizer_type.ipynb #5c2922c3
 def in_form_of(parameters: Any, arrays: list[np.ndarray]) -> Any:
@@ -98,9 +112,11 @@ Setting: TypeAlias = "Numbers | Callable[[int], Numbers]"
 # %% ../nbs/appendix/optimizer_type.ipynb #b713857c
 def as_setting(name: str, value: Any, interval: Interval = NOT_NEGATIVE, at: str = "") -> Any:
     """`value` as a float, as an array, or, if it is a schedule, as it is; an error if it is not in the interval."""
+    if isinstance(value, type):
+        raise TypeError(f"{name}: expected a number or a schedule, got a class: write {value.__name__}(0.1), say")
     if callable(value):
         return value
-    number = as_numbers(name, value)
+    number = np.array(as_numbers(name, value))  # nobody else changes it
     if number.dtype != object and not np.all(interval.contains(number)):
         raise expected(name, f"numbers in {interval}", f"{show_first(number, ~interval.contains(number))}{at}")
     return number if number.ndim else number.item()
@@ -114,7 +130,7 @@ def as_number(name: str, value: Any) -> float:
 def setting_at(name: str, setting: Any, step: int, interval: Interval = NOT_NEGATIVE) -> Any:
     """A number or an array: the setting itself, or what a schedule says for this step."""
     if not callable(setting):
-        return setting
+        return np.copy(setting) if isinstance(setting, np.ndarray) else setting
     return as_setting(name, setting(step), interval, f" from the schedule in step {step}")
 
 # %% ../nbs/appendix/optimizer_type.ipynb #2e984946
@@ -130,55 +146,102 @@ def fit(name: str, setting: Any, w: np.ndarray) -> Any:
 # %% ../nbs/appendix/optimizer_type.ipynb #cb338981
 def rate_ratio(now: Any, before: Any) -> Any:
     """What turns a velocity of the rate before into one of the rate now."""
-    if np.any(before == 0):
+    zero = before == 0
+    if np.any(zero & (now > 0)):
         raise expected("rescale_velocity", "rates above 0", "0 in the step before: write rate_in_velocity=False")
-    return now / before
+    return now / (before + zero)
+
+# %% ../nbs/appendix/optimizer_type.ipynb #d082a027
+INTERVALS = {
+    "learning_rate": NOT_NEGATIVE, "momentum": BELOW_ONE, "dampening": BELOW_ONE, "weight_decay": NOT_NEGATIVE,
+}  # fmt: skip
+
+# %% ../nbs/appendix/optimizer_type.ipynb #df73e37f
+FLAGS = ("nesterov", "rate_in_velocity", "rescale_velocity")
+
+# %% ../nbs/appendix/optimizer_type.ipynb #72b8f63f
+def as_option(name: str, value: Any) -> Any:
+    """`value` as what this option of `SGD` may be."""
+    if name in FLAGS:
+        return bool(value)
+    if name not in INTERVALS:
+        raise AttributeError(f"SGD: expected one of {', '.join((*INTERVALS, *FLAGS))}, got {name}")
+    scheduled = name in ("learning_rate", "momentum")
+    return as_setting(name, value if scheduled else as_number(name, value), INTERVALS[name])
+
+# %% ../nbs/appendix/optimizer_type.ipynb #2ad32edf
+def check_together(options: Mapping[str, Any]) -> None:
+    """Raise if two of the options do not go together."""
+    dampening, momentum = options.get("dampening"), options.get("momentum")
+    if dampening and options["nesterov"]:
+        raise expected("dampening", "0 with Nesterov's momentum", dampening)
+    if dampening and not callable(momentum) and np.any(momentum == 0):
+        raise expected("dampening", "0 where there is no momentum", dampening)
+    if options.get("rescale_velocity") and not options["rate_in_velocity"]:
+        raise expected("rescale_velocity", "False with a velocity that holds no rate", True)
 
 # %% ../nbs/appendix/optimizer_type.ipynb #c5625b26
 class State(NamedTuple):
-    """How many steps were made, the last rate, and a velocity for each array (None before its first gradient)."""
+    """How many steps were made, the last rate, and a velocity for each key (None before its first gradient)."""
 
     steps: int = 0
     rate: Any = None
-    velocities: tuple[np.ndarray | None, ...] | None = None
+    velocities: Mapping[Any, np.ndarray | None] | None = None
+
+# %% ../nbs/appendix/optimizer_type.ipynb #2489bbd5
+def plain_value(value: Any) -> Any:
+    """What an array without axes holds, as numpy.savez makes them of numbers and None; anything else as it is."""
+    return value.item() if isinstance(value, np.ndarray) and not value.ndim else value
 
 # %% ../nbs/appendix/optimizer_type.ipynb #00a1b715
 def as_state(state: Any) -> State:
     """A state out of a dict as `SGD.state` returns it."""
-    if not isinstance(state, Mapping) or set(state) != {"steps", "rate", "velocity"}:
+    names = ("steps", "rate", "keys", "velocity")
+    if not isinstance(state, Mapping) or set(state) != set(names):
         got = sorted(map(str, state)) if isinstance(state, Mapping) else describe_type(state)
-        raise expected("state", "a dict with steps, rate and velocity, as state() returns it", got)
-    steps = as_integer("state['steps']", state["steps"])
-    if steps < 0:
+        raise expected("state", f"a dict with {', '.join(names)}, as state() returns it", got)
+    steps, rate, keys, velocity = (plain_value(state[name]) for name in names)
+    if as_integer("state['steps']", steps) < 0:
         raise expected("state['steps']", "a number that is not negative", steps)
-    rate, velocity = state["rate"], state["velocity"]
     rate = None if rate is None else as_setting("state['rate']", rate)
     if velocity is None:
         return State(steps, rate)
+    keys = [None] if keys is None else [plain_value(key) for key in keys]
+    if not isinstance(velocity, (list, tuple, np.ndarray)) or len(velocity) != len(keys):
+        raise expected("state['velocity']", f"a list of arrays, one for each of {keys}", describe_type(velocity))
     name = "state['velocity']"
-    if not isinstance(velocity, Iterable):
-        raise TypeError(f"{name}: expected a list of arrays, got {describe_type(velocity)}")
     arrays = [None if v is None else check_finite(name, as_numbers(name, v)).copy() for v in velocity]
-    return State(steps, rate, tuple(arrays))
+    return State(steps, rate, dict(zip(keys, arrays, strict=True)))
+
+# %% ../nbs/appendix/optimizer_type.ipynb #457da422
+def show_shapes(arrays: Mapping[Any, np.ndarray | None]) -> str:
+    """The shapes of arrays by their keys; those that are not known are left out."""
+    shapes = (f"{show_key(key)} {'' if v is None else v.shape}".strip() for key, v in arrays.items())
+    return ", ".join(shapes)
 
 # %% ../nbs/appendix/optimizer_type.ipynb #bc812059
 def velocities_for(state: State, parts: list[Part]) -> list[np.ndarray | None]:
     """The velocities of the state, or none before the first step; an error if they belong to other parameters."""
-    if state.velocities is None:
+    known = state.velocities
+    if known is None:
         return [None] * len(parts)
-    shapes = [part.values.shape for part in parts]
-    known = [None if v is None else v.shape for v in state.velocities]
-    if len(shapes) != len(known) or any(k not in (None, s) for k, s in zip(known, shapes, strict=True)):
-        raise expected("parameters", f"the shapes of the steps before, {known}", f"{shapes}: write a new SGD")
-    return [None if v is None else match_dtypes(p.values, v)[1] for v, p in zip(state.velocities, parts, strict=True)]
+    for part in parts:
+        v = known.get(part.key)
+        if len(known) != len(parts) or part.key not in known or (v is not None and v.shape != part.values.shape):
+            before = show_shapes(known)
+            got = show_shapes({part.key: part.values for part in parts})
+            raise expected("parameters", f"those of the steps before, {before}", f"{got}: write a new SGD")
+    found = ((known[part.key], part.values) for part in parts)
+    return [None if v is None else match_dtypes(w, v)[1] for v, w in found]
 
 # %% ../nbs/appendix/optimizer_type.ipynb #1215ef33
 def check_moved(part: Part, w: np.ndarray, v: np.ndarray, step: int) -> None:
     """Raise unless the new array and its velocity are finite."""
     if not (is_finite(w) and is_finite(v)):
-        bad = w if is_finite(v) else v
-        got = f"{show_first(bad, ~np.isfinite(bad))} after step {step}: take a smaller learning rate"
-        raise expected(f"parameters{part.place}", "finite numbers", got)
+        given = not is_finite(part.values)
+        bad = part.values if given else w if is_finite(v) else v
+        when = f"before step {step}" if given else f"after step {step}: take a smaller learning rate"
+        raise expected(part.name, "finite numbers", f"{show_first(bad, ~np.isfinite(bad))} {when}")
 
 # %% ../nbs/appendix/optimizer_type.ipynb #6899631c
 class Stateful:
@@ -201,7 +264,7 @@ class Stateful:
 
     @property
     def velocity(self) -> Any:
-        """The velocity: an array, or a list of them, or None before the first step.
+        """The velocity: an array, or a list or dict of them, or None before the first step.
 
         Examples
         --------
@@ -211,7 +274,9 @@ class Stateful:
         (None, array([0.8]), array([2.]))
         """
         kept = self._state.velocities
-        return kept[0] if kept is not None and len(kept) == 1 else kept and list(kept)
+        if kept is None or None in kept:
+            return kept and kept[None]
+        return list(kept.values()) if list(kept) == list(range(len(kept))) else dict(kept)
 
     def state(self) -> dict[str, Any]:
         """All that the next step needs besides the arguments, as numbers and arrays.
@@ -219,7 +284,8 @@ class Stateful:
         Returns
         -------
         dict
-            "steps", "rate" (of the last step) and "velocity" (a list of arrays), the last two None at first.
+            "steps", "rate" (of the last step), "velocity" (a list of arrays), and "keys" (of the arrays in a
+            dict or list). All but the first are None at first, and "keys" for a single array.
 
         See Also
         --------
@@ -229,14 +295,16 @@ class Stateful:
         --------
         >>> from nnnotes.optimizers import SGD
         >>> SGD(0.1).state()
-        {'steps': 0, 'rate': None, 'velocity': None}
+        {'steps': 0, 'rate': None, 'keys': None, 'velocity': None}
         """
         steps, rate, kept = self._state
-        velocity = None if kept is None else [None if v is None else v.copy() for v in kept]
-        return {"steps": steps, "rate": rate, "velocity": velocity}
+        keys = None if kept is None or None in kept else list(kept)
+        velocity = None if kept is None else [None if v is None else v.copy() for v in kept.values()]
+        rate = rate.copy() if isinstance(rate, np.ndarray) else rate
+        return {"steps": steps, "rate": rate, "keys": keys, "velocity": velocity}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state: the steps that follow are the same to the bit.
+        """Go on from a state: the steps that follow are the same to the bit, if the options are.
 
         Parameters
         ----------
@@ -256,7 +324,7 @@ class Stateful:
         --------
         >>> from nnnotes.optimizers import SGD
         >>> optimizer = SGD(0.1, momentum=0.9)
-        >>> optimizer.load_state({"steps": 1, "rate": 0.1, "velocity": [[2.0]]})
+        >>> optimizer.load_state({"steps": 1, "rate": 0.1, "keys": None, "velocity": [[2.0]]})
         >>> optimizer.step([1.0], [0.0])
         array([0.82])
         """

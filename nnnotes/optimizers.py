@@ -26,9 +26,9 @@ from nnnotes._optimizer_type import (
     Part,
     State,
     Stateful,
-    as_number,
-    as_setting,
+    as_option,
     check_moved,
+    check_together,
     fit,
     in_form_of,
     pair_gradients,
@@ -56,7 +56,6 @@ from nnnotes._second_order import (  # noqa: F401  # to hand out
     newton_step,
 )
 from ._training import Training, accumulate_gradients
-from ._validation import expected
 
 if TYPE_CHECKING:
     from nnnotes._optimizer_type import Parameters, Setting
@@ -141,35 +140,41 @@ def momentum_step(
     move = momentum * v + push if nesterov else v
     return w - (move if rate_in_velocity else rate * move), v
 
-# %% ../nbs/07_optimizers.ipynb #52c67829
-class _Options(Stateful):
-    """The options of `SGD`, checked."""
+# %% ../nbs/07_optimizers.ipynb #f153f94c
+class _Rule(Stateful):
+    """What a step does with one array; its options are checked as they are set."""
 
-    def __init__(
-        self,
-        learning_rate: Setting,
-        momentum: Setting = 0.0,
-        nesterov: bool = False,
-        rate_in_velocity: bool = False,
-        dampening: float = 0.0,
-        weight_decay: float = 0.0,
-        *,
-        rescale_velocity: bool = False,
-    ) -> None:
-        self.learning_rate = as_setting("learning_rate", learning_rate)
-        self.momentum = as_setting("momentum", momentum, BELOW_ONE)
-        self.nesterov, self.rate_in_velocity = bool(nesterov), bool(rate_in_velocity)
-        self.dampening = as_setting("dampening", as_number("dampening", dampening), BELOW_ONE)
-        self.weight_decay = as_setting("weight_decay", as_number("weight_decay", weight_decay))
-        self.rescale_velocity = bool(rescale_velocity)
-        if nesterov and self.dampening:
-            raise expected("dampening", "0 with Nesterov's momentum", dampening)
-        if rescale_velocity and not rate_in_velocity:
-            raise expected("rescale_velocity", "False, since this velocity holds no rate", rescale_velocity)
-        self._state = State()
+    nesterov: bool
+    rate_in_velocity: bool
+    rescale_velocity: bool
+    dampening: float
+    weight_decay: float
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "_state":
+            value = as_option(name, value)
+            check_together({**vars(self), name: value})
+        super().__setattr__(name, value)
+
+    def _move(self, part: Part, v: Any, rate: Any, momentum: Any, before: State) -> tuple[np.ndarray, Any]:
+        """One array and its velocity after a step."""
+        w, g = part.values, part.gradient
+        rate, momentum = fit("learning_rate", rate, w), fit("momentum", momentum, w)
+        if self.rescale_velocity and v is not None:
+            v = v * rate_ratio(rate, fit("learning_rate", before.rate, w))
+        if g is None:
+            return w, v
+        g = g + self.weight_decay * w if self.weight_decay else g
+        g = g if v is None else (1 - self.dampening) * g  # the first one in full, as PyTorch takes it
+        v = np.zeros_like(w) if v is None else v
+        rule = {"nesterov": self.nesterov, "rate_in_velocity": self.rate_in_velocity}
+        with np.errstate(over="ignore", invalid="ignore"):
+            w, v = momentum_step(w, g, v, rate, momentum, **rule)
+        check_moved(part, w, v, before.steps)
+        return w, v
 
 # %% ../nbs/07_optimizers.ipynb #b37905a6
-class SGD(_Options):
+class SGD(_Rule):
     """Gradient descent with momentum: the delta rule, classical momentum and Nesterov's, in both conventions.
 
     Parameters
@@ -187,7 +192,7 @@ class SGD(_Options):
         scikit-learn). At a constant rate both make the same steps.
     dampening : float
         The velocity takes only the share ``1 - dampening`` of each gradient after the first, as in PyTorch.
-        Not with Nesterov's momentum.
+        Not with Nesterov's momentum, and not without momentum.
     weight_decay : float
         This times the parameters is added to the gradient.
     rescale_velocity : bool
@@ -198,8 +203,8 @@ class SGD(_Options):
     ----------
     steps : int
         How many steps were made.
-    velocity : ndarray, or list of them, or None
-        The velocity, as the state holds it: an array for an array of parameters; None before the first step.
+    velocity : ndarray, or list or dict of them, or None
+        The velocity: an array for an array of parameters; None before the first step.
 
     Raises
     ------
@@ -234,6 +239,22 @@ class SGD(_Options):
     (array([ 0.614, -1.228]), 3)
     """
 
+    def __init__(
+        self,
+        learning_rate: Setting,
+        momentum: Setting = 0.0,
+        nesterov: bool = False,
+        rate_in_velocity: bool = False,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        *,
+        rescale_velocity: bool = False,
+    ) -> None:
+        self.learning_rate, self.momentum = learning_rate, momentum  # checked as they are set
+        self.nesterov, self.rate_in_velocity = nesterov, rate_in_velocity
+        self.dampening, self.weight_decay = dampening, weight_decay
+        self.rescale_velocity, self._state = rescale_velocity, State()
+
     def step(self, parameters: Parameters, gradient: Any) -> Any:
         """The parameters after one more step. What is given is not written to.
 
@@ -261,30 +282,13 @@ class SGD(_Options):
         >>> SGD(0.5).step({"W": np.ones(2), "b": np.ones(1)}, {"W": np.ones(2), "b": None})
         {'W': array([0.5, 0.5]), 'b': array([1.])}
         """
-        before, moved, kept = self._state, [], []
+        before, moved, kept = self._state, [], {}
         rate = setting_at("learning_rate", self.learning_rate, before.steps)
         momentum = setting_at("momentum", self.momentum, before.steps, BELOW_ONE)
         parts = pair_gradients(parameters, gradient, before.steps)
         for part, v in zip(parts, velocities_for(before, parts), strict=True):
             w, v = self._move(part, v, rate, momentum, before)
             moved.append(w)
-            kept.append(v)
-        self._state = State(before.steps + 1, rate, tuple(kept))  # one assignment: a step is made, or not
+            kept[part.key] = v
+        self._state = State(before.steps + 1, rate, kept)  # one assignment: a step is made, or not
         return in_form_of(parameters, moved)
-
-    def _move(self, part: Part, v: Any, rate: Any, momentum: Any, before: State) -> tuple[np.ndarray, Any]:
-        """One array and its velocity after a step."""
-        w, g = part.values, part.gradient
-        rate, momentum = fit("learning_rate", rate, w), fit("momentum", momentum, w)
-        if self.rescale_velocity and v is not None:
-            v = v * rate_ratio(rate, fit("learning_rate", before.rate, w))
-        if g is None:
-            return w, v
-        g = g + self.weight_decay * w if self.weight_decay else g
-        g = g if v is None else (1 - self.dampening) * g  # the first one in full, as PyTorch takes it
-        v = np.zeros_like(w) if v is None else v
-        rule = {"nesterov": self.nesterov, "rate_in_velocity": self.rate_in_velocity}
-        with np.errstate(over="ignore", invalid="ignore"):
-            w, v = momentum_step(w, g, v, rate, momentum, **rule)
-        check_moved(part, w, v, before.steps)
-        return w, v

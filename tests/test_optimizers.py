@@ -16,7 +16,7 @@ from nnnotes.proof import ProofError, prove, symbols
 OPTIONS = [
     dict(zip(("momentum", "nesterov", "rate_in_velocity", "dampening", "weight_decay"), values, strict=True))
     for values in itertools.product((0.0, 0.9), (False, True), (False, True), (0.0, 0.3), (0.0, 0.01))
-    if not (values[1] and values[3])  # Nesterov's momentum and dampening do not go together
+    if not values[3] or (values[0] and not values[1])  # dampening needs momentum, and not Nesterov's
 ]
 
 
@@ -162,7 +162,9 @@ WRONG_ARGUMENTS = {
         lambda: SGD(0.1, 0.9, True, dampening=0.5), ValueError,
         "dampening: expected 0 with Nesterov's momentum, got 0.5"),
     "decay": (lambda: SGD(0.1, weight_decay=-1), ValueError, "weight_decay: expected numbers in [0, inf), got -1.0"),
-    "nothing to rescale": (lambda: SGD(0.1, rescale_velocity=True), ValueError, "rescale_velocity: expected False, "),
+    "nothing to rescale": (
+        lambda: SGD(0.1, rescale_velocity=True), ValueError,
+        "rescale_velocity: expected False with a "),
     "a schedule that goes below 0": (
         lambda: steps(SGD(lambda n: 1 - n), W, [W] * 3), ValueError,
         "learning_rate: expected numbers in [0, inf), got -1.0 from the schedule in step 2"),
@@ -180,6 +182,16 @@ WRONG_ARGUMENTS = {
     "a velocity that overflows": (
         lambda: steps(SGD(0.0, 0.9), W, [1.7e308 * W] * 2), ValueError,
         "parameters: expected finite numbers, got inf at [0] after step 1"),
+    "dampening without momentum": (
+        lambda: SGD(0.1, dampening=0.5), ValueError, "dampening: expected 0 where there is no momentum, got 0.5"),
+    "a class of schedules": (
+        lambda: SGD(optimizers.constant), TypeError,
+        "learning_rate: expected a number or a schedule, got a class: write constant(0.1)"),
+    "a nested list": (
+        lambda: SGD(0.1).step([(W, W)], [(W, W)]), TypeError,
+        "parameters: expected arrays, or one list of them, got a nested list: write [W1, b1, W2, b2]"),
+    "parameters that are NaN": (
+        lambda: SGD(0.1).step(W * np.nan, W), ValueError, "parameters: expected finite numbers, got nan at [0] before"),
     "no gradient": (lambda: SGD(0.1).step(W, None), TypeError, "gradient: expected numbers, got None: "),
     "a list for a dict": (lambda: SGD(0.1).step({"W": W}, [W]), ValueError, "gradient: expected one for each of ['W']"),
     "an array for a list": (lambda: SGD(0.1).step([W], W), TypeError, "gradient: expected a list as for parameters"),
@@ -196,10 +208,10 @@ WRONG_ARGUMENTS = {
     "a state that is none": (
         lambda: SGD(0.1).load_state({"steps": 1}), ValueError, "state: expected a dict with steps, "),
     "a broken state": (
-        lambda: SGD(0.1).load_state({"steps": 1, "rate": 0.1, "velocity": [[np.nan]]}), ValueError,
+        lambda: SGD(0.1).load_state({"steps": 1, "rate": 0.1, "keys": None, "velocity": [[np.nan]]}), ValueError,
         "state['velocity']: expected finite numbers"),
     "steps below 0": (
-        lambda: SGD(0.1).load_state({"steps": -1, "rate": None, "velocity": None}), ValueError,
+        lambda: SGD(0.1).load_state({"steps": -1, "rate": None, "keys": None, "velocity": None}), ValueError,
         "state['steps']: expected"),
     "complex parameters": (lambda: SGD(0.1).step(W * 1j, W), TypeError, "parameters: "),
 }  # fmt: skip
@@ -225,10 +237,73 @@ def test_other_parameters_are_refused():
     optimizer = SGD(0.1, 0.9)
     optimizer.step(W, W)
     for other in (np.ones(4), np.ones((3, 1))):
-        with pytest.raises(ValueError, match=r"parameters: expected the shapes of the steps before, \[\(3,\)\]"):
+        with pytest.raises(ValueError, match=r"parameters: expected those of the steps before, \(3,\), got \("):
             optimizer.step(other, other)
-    with pytest.raises(ValueError, match="parameters: expected the shapes"):
+    with pytest.raises(ValueError, match=r"before, \(3,\), got \[0\] \(3,\), \[1\] \(3,\): write a new SGD"):
         optimizer.step([W, W], [W, W])
+    named = SGD(0.1, 0.9)
+    named.step({"W": W}, {"W": W})
+    with pytest.raises(ValueError, match=r"expected those of the steps before, \['W'\] \(3,\), got \['V'\] \(3,\)"):
+        named.step({"V": W}, {"V": W})
+
+
+def test_velocities_belong_to_their_keys():
+    optimizer, other = SGD(0.1, 0.9), SGD(0.1, 0.9)
+    first = optimizer.step({"W": W, "b": 2 * W}, {"W": W, "b": 10 * W})
+    other.load_state(optimizer.state())
+    turned = {"b": first["b"], "W": first["W"]}
+    for one in (optimizer, other):
+        second = one.step(turned, {"b": 0 * W, "W": 0 * W})
+        np.testing.assert_allclose(second["W"], first["W"] - 0.09, rtol=1e-14)
+        np.testing.assert_allclose(second["b"], first["b"] - 0.9, rtol=1e-14)
+    assert list(second) == ["b", "W"]
+
+
+def test_an_array_of_rates_is_copied():
+    rates = np.array([0.1, 0.2])
+    optimizer = SGD(rates, 0.9, rate_in_velocity=True, rescale_velocity=True)
+    w = optimizer.step(np.ones(2), np.ones(2))
+    optimizer.learning_rate *= 0.5
+    assert rates.tolist() == [0.1, 0.2]
+    np.testing.assert_allclose(optimizer.step(w, np.zeros(2)), w - 0.9 * rates / 2, rtol=1e-14)
+
+
+def test_options_may_be_set_later_and_are_checked_then():
+    optimizer, w = SGD(0.1, 0.9), np.ones(2, np.float32)
+    optimizer.learning_rate, optimizer.momentum = np.float64(1), 0
+    assert optimizer.step(w, w).tolist() == [0, 0] and optimizer.step(w, w).dtype == np.float32
+    for name, value, message in (
+        ("learning_rate", -1, "learning_rate: expected numbers in [0, inf), got -1.0"),
+        ("momentum", [0.5, 1.5], "momentum: expected numbers in [0, 1), got 1.5 at [1]"),
+        ("dampening", 0.5, "dampening: expected 0 where there is no momentum, got 0.5"),
+        ("rescale_velocity", True, "rescale_velocity: expected False with a velocity that holds no rate, got True"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            setattr(optimizer, name, value)
+    with pytest.raises(AttributeError, match="SGD: expected one of learning_rate, momentum, .*, got lr"):
+        optimizer.lr = 0.01
+    assert repr(optimizer) == "SGD(1.0)"
+
+
+def test_a_state_comes_back_from_a_file_of_numpy(tmp_path):
+    first, second = SGD(0.1, 0.9), SGD(0.1, 0.9)
+    w = first.step(np.ones(3), np.ones(3))
+    np.savez(tmp_path / "state.npz", **first.state())
+    with np.load(tmp_path / "state.npz", allow_pickle=True) as file:
+        second.load_state(dict(file))
+    np.testing.assert_array_equal(second.step(w, w), first.step(w, w))
+
+
+def test_a_velocity_may_be_rescaled_to_rest():
+    optimizer = SGD(lambda step: max(0.2 - 0.1 * step, 0), 0.9, False, True, rescale_velocity=True)
+    assert steps(optimizer, W, [W] * 4).tolist() == pytest.approx([1 - 0.2 - 0.19] * 3)
+
+
+def test_tensors_in_a_list_are_parts():
+    torch = pytest.importorskip("torch")
+    tensors = [torch.ones(2, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)]
+    new = SGD(0.5).step(tensors, [np.ones(2), None])
+    assert [part.tolist() for part in new] == [[0.5, 0.5], [0, 0]]
 
 
 def test_an_optimizer_shows_what_differs_from_plain_descent():

@@ -314,7 +314,7 @@ def test_a_generator_draws_the_seed_once():
     ({"sample": 1.5}, TypeError, r"state\['sample'\]: expected an integer"),
     ({"parameters": np.zeros(3)}, ValueError, r"state\['parameters'\]: expected shape \(23,\), got shape \(3,\)"),
     ({"parameters": np.zeros(23, np.float32)}, ValueError, r"state\['parameters'\]: expected float64, .* got float32"),
-    ({"optimizer": {}}, ValueError, "state: expected a dict with steps, rate and velocity"),
+    ({"optimizer": {}}, ValueError, "state: expected a dict with steps, rate, keys, velocity"),
     ({"seed": "x"}, TypeError, "rng: expected an integer seed"),
     ({"more": 1}, ValueError, "state: expected a dict with parameters, optimizer, seed"),
 ])  # fmt: skip
