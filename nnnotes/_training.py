@@ -14,7 +14,16 @@ import numpy as np
 
 from ._network_type import Trainable, as_inputs, check_vector, join, split
 from ._schedules import as_count
-from ._validation import as_array, as_generator, as_integer, as_numbers, check_finite, describe_type, expected, is_finite
+from nnnotes._validation import (
+    as_array,
+    as_generator,
+    as_integer,
+    as_numbers,
+    check_finite,
+    describe_type,
+    expected,
+    is_finite,
+)
 
 if TYPE_CHECKING:
     from typing import Self
@@ -24,7 +33,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['USERS', 'Progress', 'Callback', 'accumulate_gradients', 'sample_order', 'Place', 'Optimizer', 'part_names',
-           'step_unfrozen', 'as_value', 'diverging', 'Loop', 'claim', 'RestartableLoop', 'as_batches', 'as_frozen',
+           'step_unfrozen', 'claim', 'add_loss', 'diverging', 'Loop', 'RestartableLoop', 'as_batches', 'as_frozen',
            'as_seed', 'as_place', 'check_roles', 'as_samples', 'as_epochs', 'Reports', 'Training']
 
 # %% ../nbs/appendix/training.ipynb #7a1e000b
@@ -127,14 +136,31 @@ def step_unfrozen(optimizer: Optimizer, net: Trainable, gradient: np.ndarray, fr
     moved = optimizer.step(parts, given)
     return join(moved[::2], moved[1::2])
 
+# %% ../nbs/appendix/training.ipynb #7a1e0044
+USERS: WeakKeyDictionary[Any, tuple[ref, ...]] = WeakKeyDictionary()  # of an optimizer: a network and its training
+
+# %% ../nbs/appendix/training.ipynb #7a1e0045
+def claim(optimizer: Optimizer, *users: Any, anew: bool = False) -> None:
+    """Note a network and its training as users of an optimizer; an error if it made its steps for others."""
+    with suppress(TypeError):  # an optimizer without hash or weak references: nothing is known of it
+        known = USERS.get(optimizer)
+        same = known is None or any(one() is user for one, user in zip(known, users, strict=True))
+        if optimizer.steps and not (same or anew):
+            wanted = "one for each network, since it has a velocity and the step of its schedule"
+            way = "write a new SGD, or copy.deepcopy(optimizer) to go on with both"
+            raise expected("optimizer", wanted, f"one with steps = {optimizer.steps} made for another: {way}")
+        USERS[optimizer] = tuple(map(ref, users))
+
 # %% ../nbs/appendix/training.ipynb #7a1e0040
-def as_value(value: Any, net: Trainable) -> np.ndarray:
-    """The value of a loss as a finite number, or as one for each network."""
+def add_loss(total: Any, value: Any, count: int, net: Trainable) -> Any:
+    """The sum of losses with the mean loss of some more samples: one number, or one for each network, all finite."""
     name, numbers = "value of the loss", as_numbers("value of the loss", value)
     if numbers.shape not in ((), net.parameters.shape[1:]):
         wanted = "a single number" + "".join(f", or one for each of {R} networks" for R in net.parameters.shape[1:])
         raise expected(name, wanted, f"shape {numbers.shape}")
-    return check_finite(name, numbers.astype(np.float64))
+    with np.errstate(over="ignore"):
+        total = total + count * check_finite(name, numbers.astype(np.float64))
+    return check_finite("sum of the losses of an epoch", total)
 
 # %% ../nbs/appendix/training.ipynb #7a1e0041
 def diverging(net: Trainable) -> str:
@@ -144,7 +170,7 @@ def diverging(net: Trainable) -> str:
         return ""  # the message has said it
     place = np.unravel_index(np.argmax(abs(vector)), vector.shape)
     name = net.names[place[0]] + "".join(f" of network {r}" for r in place[1:])
-    return f": the largest parameter is {vector[place]:.2g}, {name}: if it grows, take a smaller learning rate"
+    return f": the largest parameter in size is {vector[place]:.2g}, {name}: if it grows, take a smaller learning rate"
 
 # %% ../nbs/appendix/training.ipynb #7a1e001d
 class Loop:
@@ -178,27 +204,10 @@ class Loop:
         """The sum of the losses with those of this batch, and its gradient."""
         try:
             value, gradient = self.net.value_and_grad(self.X[rows], self.target[rows], self.loss)
-            with np.errstate(over="ignore"):
-                total = total + count * as_value(value, self.net)
-            return check_finite("sum of the losses of an epoch", total), gradient
+            return add_loss(total, value, count, self.net), gradient
         except ValueError as error:
             hint = diverging(self.net) if self.optimizer.steps and "finite" in str(error) else ""
             raise ValueError(f"step {self.optimizer.steps} (epoch {self._place.epoch}): {error}{hint}") from error
-
-# %% ../nbs/appendix/training.ipynb #7a1e0044
-USERS: WeakKeyDictionary[Any, tuple[ref, ...]] = WeakKeyDictionary()  # of an optimizer: a network and its training
-
-# %% ../nbs/appendix/training.ipynb #7a1e0045
-def claim(optimizer: Optimizer, *users: Any, anew: bool = False) -> None:
-    """Note a network and its training as users of an optimizer; an error if it made its steps for others."""
-    with suppress(TypeError):  # an optimizer without hash or weak references: nothing is known of it
-        known = USERS.get(optimizer)
-        same = known is None or any(one() is user for one, user in zip(known, users, strict=True))
-        if optimizer.steps and not (same or anew):
-            wanted = "one for each network, since it has a velocity and the step of its schedule"
-            way = "write a new SGD, or copy.deepcopy(optimizer) to go on with both"
-            raise expected("optimizer", wanted, f"one with steps = {optimizer.steps} made for another: {way}")
-        USERS[optimizer] = tuple(map(ref, users))
 
 # %% ../nbs/appendix/training.ipynb #7a1e001f
 class RestartableLoop(Loop):
