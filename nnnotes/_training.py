@@ -6,13 +6,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
 from ._network_type import Trainable, as_inputs, check_vector, join, split
 from ._schedules import as_count
-from ._validation import as_array, as_generator, as_integer, as_numbers, describe_type, expected
+from nnnotes._validation import (
+    as_array,
+    as_generator,
+    as_integer,
+    as_numbers,
+    check_finite,
+    describe_type,
+    expected,
+    is_finite,
+)
 
 if TYPE_CHECKING:
     from typing import Self
@@ -21,9 +32,9 @@ if TYPE_CHECKING:
     from nnnotes._validation import Numbers
 
 # %% auto #0
-__all__ = ['Progress', 'Callback', 'accumulate_gradients', 'sample_order', 'Place', 'Optimizer', 'part_names', 'step_unfrozen',
-           'Loop', 'RestartableLoop', 'as_batches', 'as_frozen', 'as_seed', 'as_place', 'check_roles', 'as_samples',
-           'as_epochs', 'Reports', 'Training']
+__all__ = ['USERS', 'Progress', 'Callback', 'accumulate_gradients', 'sample_order', 'Place', 'Optimizer', 'part_names',
+           'step_unfrozen', 'claim', 'add_loss', 'diverging', 'Loop', 'RestartableLoop', 'as_batches', 'as_frozen',
+           'as_seed', 'as_place', 'check_roles', 'as_samples', 'as_epochs', 'Reports', 'Training']
 
 # %% ../nbs/appendix/training.ipynb #7a1e000b
 def accumulate_gradients(gradients: Sequence[Numbers], counts: Sequence[int]) -> np.ndarray:
@@ -32,7 +43,7 @@ def accumulate_gradients(gradients: Sequence[Numbers], counts: Sequence[int]) ->
     Parameters
     ----------
     gradients : sequence of array_like
-        One for each part, all of one shape.
+        One array for each part, all of one shape.
     counts : sequence of int
         How many samples each part has.
 
@@ -44,7 +55,9 @@ def accumulate_gradients(gradients: Sequence[Numbers], counts: Sequence[int]) ->
     Raises
     ------
     ValueError
-        If there are none, not as many counts as gradients, or shapes differ.
+        If there are none, not as many counts as gradients, or shapes differ; if a number is not finite.
+    TypeError
+        If a gradient is a list of arrays: accumulate each of its arrays for itself.
 
     See Also
     --------
@@ -61,7 +74,11 @@ def accumulate_gradients(gradients: Sequence[Numbers], counts: Sequence[int]) ->
     >>> accumulate_gradients([[1.0, 0.0], [4.0, 0.0]], counts=[2, 1])
     array([2., 0.])
     """
-    parts = [as_numbers(f"gradients[{b}]", gradient) for b, gradient in enumerate(gradients)]
+    for b, gradient in enumerate(gradients):
+        if isinstance(gradient, (list, tuple)) and any(getattr(one, "ndim", 0) for one in gradient):
+            way = "write [accumulate_gradients(arrays, counts) for arrays in zip(*gradients)]"
+            raise TypeError(f"gradients[{b}]: expected an array, got a list of arrays: {way}")
+    parts = [check_finite(f"gradients[{b}]", as_numbers(f"gradients[{b}]", g)) for b, g in enumerate(gradients)]
     sizes = [as_count(f"counts[{b}]", count) for b, count in enumerate(counts)]
     if not 0 < len(parts) == len(sizes):
         raise expected("counts", f"one for each gradient, at least one, {len(parts)}", len(sizes))
@@ -119,6 +136,42 @@ def step_unfrozen(optimizer: Optimizer, net: Trainable, gradient: np.ndarray, fr
     moved = optimizer.step(parts, given)
     return join(moved[::2], moved[1::2])
 
+# %% ../nbs/appendix/training.ipynb #7a1e0044
+USERS: WeakKeyDictionary[Any, tuple[ref, ...]] = WeakKeyDictionary()  # of an optimizer: a network and its training
+
+# %% ../nbs/appendix/training.ipynb #7a1e0045
+def claim(optimizer: Optimizer, *users: Any, anew: bool = False) -> None:
+    """Note a network and its training as users of an optimizer; an error if it made its steps for others."""
+    with suppress(TypeError):  # an optimizer without hash or weak references: nothing is known of it
+        known = USERS.get(optimizer)
+        same = known is None or any(one() is user for one, user in zip(known, users, strict=True))
+        if optimizer.steps and not (same or anew):
+            wanted = "one for each network, since it has a velocity and the step of its schedule"
+            way = "write a new SGD, or copy.deepcopy(optimizer) to go on with both"
+            raise expected("optimizer", wanted, f"one with steps = {optimizer.steps} made for another: {way}")
+        USERS[optimizer] = tuple(map(ref, users))
+
+# %% ../nbs/appendix/training.ipynb #7a1e0040
+def add_loss(total: Any, value: Any, count: int, net: Trainable) -> Any:
+    """The sum of losses with the mean loss of some more samples: one number, or one for each network, all finite."""
+    name, numbers = "value of the loss", as_numbers("value of the loss", value)
+    if numbers.shape not in ((), net.parameters.shape[1:]):
+        wanted = "a single number" + "".join(f", or one for each of {R} networks" for R in net.parameters.shape[1:])
+        raise expected(name, wanted, f"shape {numbers.shape}")
+    with np.errstate(over="ignore"):
+        total = total + count * check_finite(name, numbers.astype(np.float64))
+    return check_finite("sum of the losses of an epoch", total)
+
+# %% ../nbs/appendix/training.ipynb #7a1e0041
+def diverging(net: Trainable) -> str:
+    """Where the largest parameter is, as the end of an error message; nothing if one is not finite."""
+    vector = net.parameters
+    if not is_finite(vector):
+        return ""  # the message has said it
+    place = np.unravel_index(np.argmax(abs(vector)), vector.shape)
+    name = net.names[place[0]] + "".join(f" of network {r}" for r in place[1:])
+    return f": the largest parameter in size is {vector[place]:.2g}, {name}: if it grows, take a smaller learning rate"
+
 # %% ../nbs/appendix/training.ipynb #7a1e001d
 class Loop:
     """One update after the other, each of them made or not, and nothing in between."""
@@ -140,19 +193,21 @@ class Loop:
         gradient, total = np.zeros(0), place.total
         for start in range(first, stop, self._size):
             end = min(start + self._size, stop)
-            value, g = self._value_and_grad(slice(start, end) if order is None else order[start:end])
-            total = total + (end - start) * np.asarray(value, np.float64)
+            total, g = self._add(total, slice(start, end) if order is None else order[start:end], end - start)
             gradient = g if start == first else accumulate_gradients([gradient, g], [start - first, end - start])
         new = step_unfrozen(self.optimizer, self.net, gradient, self.frozen)
         self.net.parameters = new
         after = place.after(new, self.optimizer.state(), stop, total, count)
         self._place = after  # until here nothing has happened
 
-    def _value_and_grad(self, rows: Any) -> tuple[Any, np.ndarray]:
+    def _add(self, total: Any, rows: Any, count: int) -> tuple[Any, np.ndarray]:
+        """The sum of the losses with those of this batch, and its gradient."""
         try:
-            return self.net.value_and_grad(self.X[rows], self.target[rows], self.loss)
+            value, gradient = self.net.value_and_grad(self.X[rows], self.target[rows], self.loss)
+            return add_loss(total, value, count, self.net), gradient
         except ValueError as error:
-            raise ValueError(f"step {self.optimizer.steps} (epoch {self._place.epoch}): {error}") from error
+            hint = diverging(self.net) if self.optimizer.steps and "finite" in str(error) else ""
+            raise ValueError(f"step {self.optimizer.steps} (epoch {self._place.epoch}): {error}{hint}") from error
 
 # %% ../nbs/appendix/training.ipynb #7a1e001f
 class RestartableLoop(Loop):
@@ -179,12 +234,14 @@ class RestartableLoop(Loop):
         place = self._place
         self.optimizer.load_state(place.optimizer)
         self.net.parameters = place.parameters
+        claim(self.optimizer, self.net, self, anew=True)  # whatever it did before
         self._applied = place
 
     def _take(self) -> None:
         """Take over what network and optimizer hold, unless they wait to be put back."""
         if self._applied is not self._place:
             self._put_back()
+        claim(self.optimizer, self.net, self)
         parameters, optimizer = self.net.parameters.copy(), self.optimizer.state()
         self._place = self._place._replace(parameters=parameters, optimizer=optimizer)
         self._applied = self._place
@@ -222,11 +279,12 @@ def as_seed(value: Any) -> int:
     return int(generator.integers(2**63)) if value is generator else int(value)
 
 # %% ../nbs/appendix/training.ipynb #7a1e0026
-def as_place(state: Any, net: Trainable, count: int) -> Place:
+def as_place(state: Any, net: Trainable, count: int, shuffled: bool) -> Place:
     """A place out of a dict as `Training.state` returns it, for this network and this many samples."""
     if not isinstance(state, Mapping) or set(state) != set(Place._fields):
         got = sorted(map(str, state)) if isinstance(state, Mapping) else describe_type(state)
         raise expected("state", f"a dict with {', '.join(Place._fields)}, as state() returns it", got)
+    state = {name: v.item() if isinstance(v, np.ndarray) and not v.ndim else v for name, v in state.items()}  # of savez
     parameters = check_vector("state['parameters']", state["parameters"], net.parameters.shape)
     if parameters.dtype != net.dtype:
         raise expected("state['parameters']", f"{net.dtype}, as the network has", parameters.dtype)
@@ -236,6 +294,12 @@ def as_place(state: Any, net: Trainable, count: int) -> Place:
         if not 0 <= numbers[name] <= end:
             raise expected(f"state[{name!r}]", f"an integer from 0 to {end}", numbers[name])
     seed = None if state["seed"] is None else as_seed(state["seed"])
+    if shuffled and seed is None:
+        way = "write shuffle=False, or state | {'seed': 0} to shuffle from here on"
+        raise expected("state['seed']", "an integer, since this training shuffles", f"None: {way}")
+    if seed is not None and not shuffled:
+        way = "write state | {'seed': None}, or the arguments of the training that returned it"
+        raise expected("state['seed']", "None, since this training does not shuffle", f"{seed}: {way}")
     return Place(parameters.copy(), state["optimizer"], seed, losses, total=state["total"], **numbers)
 
 # %% ../nbs/appendix/training.ipynb #7a1e0028
@@ -274,7 +338,11 @@ def as_epochs(epochs: Any, progress: Any, callback: Any) -> Iterable[int]:
     for name, function in (("progress", progress), ("callback", callback)):
         if function is not None and not callable(function):
             raise TypeError(f"{name}: expected a function, got {describe_type(function)}")
-    return range(count) if progress is None else progress(range(count))
+    epoch_numbers = range(count) if progress is None else progress(range(count))
+    if not isinstance(epoch_numbers, Iterable):
+        got = f"one that returns {describe_type(epoch_numbers)}"
+        raise TypeError(f"progress: expected a function that returns what to loop over, such as tqdm, got {got}")
+    return epoch_numbers
 
 # %% ../nbs/appendix/training.ipynb #7a1e002e
 class Reports(RestartableLoop):
@@ -322,12 +390,13 @@ class Reports(RestartableLoop):
         Parameters
         ----------
         state : dict
-            What `state` returned.
+            What `state` returned; `numpy.savez` and `numpy.load` with ``allow_pickle=True`` keep it, too.
 
         Raises
         ------
         ValueError, TypeError
-            If it is something else, or belongs to another network. Nothing has changed then.
+            If it is something else, belongs to another network, or is that of a training that shuffles
+            where this one does not, or the other way round. Nothing has changed then.
 
         See Also
         --------
@@ -345,7 +414,9 @@ class Reports(RestartableLoop):
         >>> again.epoch
         5
         """
-        before, self._place = self._place, as_place(state, self.net, len(self.X))
+        before, self._place = self._place, as_place(
+            state, self.net, len(self.X), self._place.seed is not None
+        )
         try:
             self._put_back()
         except (TypeError, ValueError):  # it is no state of this optimizer
@@ -372,9 +443,12 @@ class Training(Reports):
         What the outputs should be: what `loss` takes, one row for each sample.
     loss : callable
         As for ``net.value_and_grad``: a function of (outputs, target) that returns (value, gradient). It has
-        to be a mean over samples for `accumulate` and `losses` to be means as well.
+        to be a mean over samples for `accumulate` and `losses` to be means as well. With ignored labels
+        write ``normalization="batch_size"``: "valid" divides each batch by its number of labels that count.
     optimizer : SGD
-        Or another object with ``step``, ``steps``, ``state`` and ``load_state`` like those of `SGD`.
+        Or another object with ``step``, ``steps``, ``state`` and ``load_state`` like those of `SGD`. A new one
+        for each network: it has a velocity, and the step of its schedule. Another training of the same
+        network may go on with it.
     batch_size : int, optional
         Samples in a batch; the last batch of an epoch may be smaller. 1 is online training. If it is not
         given: all.
@@ -465,7 +539,8 @@ class Training(Reports):
         Raises
         ------
         ValueError
-            If a sum, a gradient or a parameter is not finite: the message says in which step, and where.
+            If a sum, a loss, a gradient or a parameter is not finite: the message says in which step, and where.
+            If the optimizer has made steps with another network.
         KeyboardInterrupt
             After Ctrl-C, or "Interrupt kernel". As after any other error, network and optimizer hold the last
             update that was finished; the next `run` goes on from there.

@@ -1,4 +1,6 @@
 """Training: the ten lines it replaces, to the bit; stopped anywhere; batches that add up; frozen parts; R networks."""
+import copy
+import json
 import pickle
 import random
 import signal
@@ -307,6 +309,58 @@ def test_a_generator_draws_the_seed_once():
     assert bits(other.run(1)) == bits(first.run(1))
 
 
+def saved(state, path):
+    """What NumPy's files make of a state."""
+    np.savez(path, **state)
+    with np.load(path, allow_pickle=True) as file:
+        return dict(file)
+
+
+def listed(state, path):
+    """What JSON makes of it, with the arrays as lists."""
+    return json.loads(json.dumps(state, default=np.ndarray.tolist))
+
+
+@pytest.mark.parametrize("keep", [saved, listed])
+@pytest.mark.parametrize("options", [{}, {"frozen": ["W1"]}, {"batch_size": None}])
+@pytest.mark.parametrize("epochs", [0, 2])
+def test_state_comes_back_from_files(keep, options, epochs, tmp_path):
+    training, other = made(**options).run(epochs), made(seed=3, **options)
+    other.load_state(keep(training.state(), tmp_path / "state.npz"))
+    assert bits(other.run(2)) == bits(training.run(2))
+
+
+def test_state_within_an_epoch_comes_back_from_an_open_file(tmp_path):
+    def fails(outputs, target):
+        if training.state()["sample"] == 6:
+            raise RuntimeError
+        return SQUARED(outputs, target)
+
+    training, other = made(), made(seed=3)
+    training.loss = fails
+    with pytest.raises(RuntimeError):
+        training.run(1)
+    np.savez(tmp_path / "state.npz", **training.state())
+    with np.load(tmp_path / "state.npz", allow_pickle=True) as file:
+        other.load_state(file)
+    assert bits(other.run(2)) == bits(made().run(2))
+
+
+@pytest.mark.parametrize("here, there, message", [
+    ({}, {"batch_size": None}, r"state\['seed'\]: expected an integer, since .* shuffles, got None: write shuffle"),
+    ({}, {"shuffle": False}, r"state\['seed'\]: expected an integer, since .* shuffles, got None"),
+    ({"batch_size": None}, {}, r"state\['seed'\]: expected None, since .* does not shuffle, got 0: write state | "),
+    ({"shuffle": False}, {}, r"state\['seed'\]: expected None, since .* does not shuffle, got 0"),
+])  # fmt: skip
+def test_a_state_does_not_turn_shuffling_on_or_off(here, there, message):
+    training, state = made(**here).run(1), made(**there).run(3).state()
+    with pytest.raises(ValueError, match=f"^{message}"):
+        training.load_state(state)
+    assert bits(training.run(1)) == bits(made(**here).run(2))
+    training.load_state(state | {"seed": training.state()["seed"]})
+    assert training.epoch == 3
+
+
 @pytest.mark.parametrize("change, error, message", [
     ({"epoch": -1}, ValueError, r"state\['epoch'\]: expected an integer from 0 to 1, got -1"),
     ({"epoch": 5}, ValueError, r"state\['epoch'\]: expected an integer from 0 to 1, got 5"),
@@ -393,10 +447,93 @@ def test_accumulated_gradients_of_a_batch():
     ([[1.0]], [0], ValueError, r"counts\[0\]: expected a positive integer, got 0"),
     ([[1.0]], [1.5], TypeError, r"counts\[0\]: expected an integer, got 1.5"),
     ([None], [1], TypeError, r"gradients\[0\]: expected an array, got None"),
+    ([[np.ones((2, 3)), np.ones(3)]] * 2, [1, 2], TypeError, r"gradients\[0\]: expected an array, got a list"),
+    ([[np.ones(3), np.ones(3)]] * 2, [1, 2], TypeError, r"gradients\[0\]: .* got a list of arrays: write \[accum"),
+    ([np.ones(2), (np.ones(1), np.ones(1))], [1, 2], TypeError, r"gradients\[1\]: .* got a list"),
+    ([[1.0], [np.nan]], [1, 2], ValueError, r"gradients\[1\]: expected finite numbers, got nan at \[0\]"),
 ])  # fmt: skip
 def test_accumulated_gradients_refuse(gradients, counts, error, message):
     with pytest.raises(error, match=message):
         accumulate_gradients(gradients, counts)
+
+
+def test_lists_of_gradients_are_accumulated_as_the_error_says():
+    gradients, counts = [[np.ones((2, 3)), np.ones(3)], [np.zeros((2, 3)), 4 * np.ones(3)]], [1, 2]
+    W, b = [accumulate_gradients(arrays, counts) for arrays in zip(*gradients, strict=True)]
+    assert np.allclose(W, 1 / 3) and W.shape == (2, 3) and b.tolist() == [3, 3, 3]
+
+
+def test_ignored_labels_need_a_mean_over_samples():
+    """As the docstring says: accumulated batches are one batch with "batch_size", and not with "valid"."""
+    labels, apart = np.array([0, 1, -1, -1, -1, 1, 0, -1, 1, 0]), {}
+    for normalization in ("batch_size", "valid"):
+        loss = partial(infogain_value_and_grad, H=np.eye(2), ignore_label=-1, normalization=normalization)
+        options = {"shuffle": False, "accumulate": None}
+        nets = [MLP([4, 3, 2], tanh, rng=0) for _ in range(2)]
+        for net, size in zip(nets, (3, N), strict=True):
+            Training(net, X, labels, loss, SGD(0.1), batch_size=size, **options).run(5)
+        apart[normalization] = abs(nets[0].parameters - nets[1].parameters).max()
+    assert apart["batch_size"] < 1e-12 and apart["valid"] > 1e-3
+    assert 'normalization="batch_size"' in Training.__doc__
+
+
+# One optimizer for each network
+
+
+def test_an_optimizer_of_another_network_is_refused():
+    optimizer = SGD(0.1, momentum=0.9)
+    made(optimizer=optimizer).run(2)
+    second = made(seed=1, optimizer=optimizer)
+    start, message = second.net.parameters.copy(), "^optimizer: expected one for each network, .* steps = 8 made"
+    for use in (lambda: second.run(1), second.state):
+        with pytest.raises(ValueError, match=message):
+            use()
+    assert np.array_equal(second.net.parameters, start) and optimizer.steps == 8
+    second.optimizer = SGD(0.1, momentum=0.9)
+    assert bits(second.run(2)) == bits(made(seed=1, optimizer=SGD(0.1, momentum=0.9)).run(2))
+
+
+def test_an_optimizer_is_refused_where_trainings_were_made_before_they_run():
+    optimizer = SGD(0.1)
+    first, second = (made(seed=seed, optimizer=optimizer) for seed in range(2))
+    first.run(1)
+    with pytest.raises(ValueError, match="^optimizer: expected one for each network"):
+        second.run(1)
+    assert first.run(1).epoch == 2
+
+
+def test_an_optimizer_goes_on_with_the_same_network():
+    """Two trainings in turn on one network; a copy; a network that a callback replaces; a state of another start."""
+    optimizer, net = SGD(0.1, momentum=0.9), MLP([4, 3, 2], tanh, rng=0)
+    first, second = (Training(net, X, TARGET, SQUARED, optimizer, batch_size=3, rng=seed) for seed in range(2))
+    assert [one.run(1).optimizer.steps for one in (first, second, first)] == [4, 8, 12]
+    other = Training(net.copy(), X, TARGET, SQUARED, copy.deepcopy(optimizer), batch_size=3, rng=2)
+    third = Training(net, X, TARGET, SQUARED, optimizer, batch_size=3, rng=2)
+    assert bits(other.run(1)) == bits(third.run(1)) and optimizer.steps == 16
+
+    def replace(training):
+        training.net = training.net.copy()
+
+    assert third.run(2, callback=replace).optimizer.steps == 24
+    state = made().run(1).state()
+    fresh_start = made(seed=5, optimizer=optimizer)
+    fresh_start.load_state(state)
+    assert fresh_start.run(1).optimizer.steps == 8
+    optimizer.load_state(SGD(0.1).state())
+    assert made(seed=6, optimizer=optimizer).run(1).optimizer.steps == 4
+
+
+def test_an_optimizer_that_cannot_be_remembered_trains():
+    class Plain:
+        __slots__ = ("inner", "load_state", "state", "step")
+        __hash__ = None
+        steps = property(lambda self: self.inner.steps)
+
+        def __init__(self):
+            self.inner = SGD(0.1)
+            self.step, self.state, self.load_state = self.inner.step, self.inner.state, self.inner.load_state
+
+    assert made(optimizer=Plain()).run(2).epoch == 2
 
 
 # Frozen parts
@@ -479,7 +616,7 @@ def test_divergence_names_step_and_place_and_keeps_what_was_done():
     net, steps = MLP([4, 3, 2], identity, rng=0), {}
     optimizer = SGD(5.0)
     training = Training(net, X, TARGET, SQUARED, optimizer, batch_size=3, rng=0)
-    message = r"^step (\d+) \(epoch \d+\): .* got (nan|inf|-inf) at .* in layer \d"
+    message = r"^step (\d+) \(epoch \d+\): value of the loss: expected finite numbers, got inf: the largest"
     with pytest.raises(ValueError, match=message) as error:
         training.run(100)
     steps = int(str(error.value).split()[1])
@@ -510,6 +647,46 @@ def test_a_nan_of_the_loss_names_the_step():
     with pytest.raises(ValueError, match=r"^step 0 \(epoch 0\): gradient of the loss: .* got nan"):
         training.run(1)
     assert np.array_equal(training.net.parameters, start) and training.optimizer.steps == 0
+
+
+@pytest.mark.parametrize("activation", [tanh, identity])
+@pytest.mark.parametrize("rates, worst", [([0.01, 0.05, 0.1, 30.0], 3), ([0.01, 30.0, 0.1, 0.05], 1)])
+def test_divergence_names_the_network(activation, rates, worst):
+    net, targets = Replicas([4, 3, 2], [activation, identity], rng=0, count=4), np.repeat(TARGET[..., None], 4, -1)
+    training = Training(net, X, targets, SQUARED, SGD(np.array(rates), 0.9), batch_size=3, rng=0)
+    message = rf"^step \d+ .* got .*: the largest .* of network {worst}: .* take a smaller learning rate$"
+    with pytest.raises(ValueError, match=message):
+        training.run(2000)
+
+
+def test_other_errors_speak_of_no_rate():
+    def broken(outputs, target):
+        if training.optimizer.steps == 2:
+            raise ValueError("labels are out of order")
+        return SQUARED(outputs, target)
+
+    training = made(broken)
+    with pytest.raises(ValueError, match=r"^step 2 \(epoch 0\): labels are out of order$"):
+        training.run(1)
+
+
+@pytest.mark.parametrize("value, error, message", [
+    (np.nan, ValueError, r"step 2 \(epoch 0\): value of the loss: expected finite numbers, got nan: the largest"),
+    (-np.inf, ValueError, r"step 2 \(epoch 0\): value of the loss: expected finite numbers, got -inf"),
+    (1e308, ValueError, r"step 2 \(epoch 0\): sum of the losses of an epoch: expected finite numbers, got inf"),
+    (np.ones(3), ValueError, r"step 2 \(epoch 0\): value of the loss: expected a single number, got shape \(3,\)"),
+    (None, TypeError, "value of the loss: expected an array, got None"),
+])  # fmt: skip
+def test_a_value_of_the_loss_that_is_no_finite_number(value, error, message):
+    def broken(outputs, target):
+        return (value if training.optimizer.steps == 2 else 1.0), SQUARED(outputs, target)[1]
+
+    training = made(broken)
+    with pytest.raises(error, match=f"^{message}"):
+        training.run(2)
+    assert training.optimizer.steps == 2 and training.epoch == 0
+    training.loss = SQUARED
+    assert training.run(1).epoch == 1
 
 
 def test_an_overflow_of_the_step_names_it():
@@ -558,6 +735,7 @@ def test_roles_and_samples_are_named():
     ({"epochs": -1}, ValueError, "epochs: expected a number that is not negative, got -1"),
     ({"epochs": 1.5}, TypeError, "epochs: expected an integer, got 1.5"),
     ({"epochs": 1, "progress": True}, TypeError, "progress: expected a function, got a bool"),
+    ({"epochs": 1, "progress": print}, TypeError, "progress: expected a function that returns what .* returns None"),
     ({"epochs": 1, "callback": 3}, TypeError, "callback: expected a function, got an int"),
 ])  # fmt: skip
 def test_arguments_of_run_are_named(arguments, error, message):
