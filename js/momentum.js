@@ -71,7 +71,7 @@ function transient(F, setting) {
 }
 
 /**
- * After how many steps the distance from the minimum stays within a tenth of what it was: by bisection, with the bounds, and
+ * After how many steps the distance from the minimum stays within a tenth of its start: by bisection, with the bounds, and
  * then back step by step. A bound may rise once before it falls, and alternate between two of the kind.
  */
 function tenth(motions) {
@@ -108,9 +108,9 @@ function build(view, F) {
     return { parent, svg, back, box, writing: labels(back, box), add: (tag, className, to = back) => to.append(tag).attr("class", className) };
   };
   const path = panel("way", "<b>Path of the weights</b> drag the start", "Path of the weights on lines of equal loss");
-  const map = panel("map", '<b>Regimes</b> drag <span class="nn-now"></span>', "Map of rate times curvature and momentum, with its regimes");
+  const map = panel("map", '<b>Regimes</b> drag the <b class="c-steep">steep</b> dot: <span class="nn-now"></span>', "Map of rate times curvature and momentum, with its regimes");
   const speech = root.append("div").attr("class", "nn-speech");
-  const decay = panel("decay", '<b>Loss</b> in the <b class="c-flat">flat</b> and the <b class="c-steep">steep</b> direction; lines: their envelopes, in closed form', "Loss in each direction over the steps, in powers of ten");
+  const decay = panel("decay", '<b>Loss</b>: the <b class="c-flat">flat</b> and the <b class="c-steep">steep</b> direction (dots), their envelopes (bands)<span class="nn-also"></span>', "Loss in each direction over the steps, in powers of ten");
   const side = root.append("div").attr("class", "nn-side");
   const more = root.append("div").attr("class", "nn-more");
 
@@ -119,6 +119,7 @@ function build(view, F) {
   const sheet = clipped(path.back, "rect");
   const levels = Array.from({ length: LEVELS }, () => path.add("ellipse", "nn-contour c-mute", sheet.group));
   const current = map.parent.select(".nn-now");
+  const also = decay.parent.select(".nn-also");
   const axes = PARTS.map((name) => path.add("path", `nn-dash c-${name}`, sheet.group));
   const others = path.add("path", "nn-thin c-mute", sheet.group);
   const noisy = path.add("path", "nn-thin c-mute", sheet.group);
@@ -136,12 +137,12 @@ function build(view, F) {
   const theirs = map.add("path", "nn-border c-other");
   const mapAxes = { x: map.add("g", "nn-axis"), y: map.add("g", "nn-axis") };
   const link = map.add("path", "nn-line c-flat");
-  const best = map.add("path", "nn-best c-target").attr("d", "M0,-9L2.6,-2.9L9,-2.7L4,1.3L5.8,7.7L0,4L-5.8,7.7L-4,1.3L-9,-2.7L-2.6,-2.9Z");
+  const best = map.add("path", "nn-best c-ink").attr("d", "M0,-9L2.6,-2.9L9,-2.7L4,1.3L5.8,7.7L0,4L-5.8,7.7L-4,1.3L-9,-2.7L-2.6,-2.9Z");
   const flat = map.add("circle", "nn-dot c-flat").attr("r", 6);
   const names = REGIMES.map(() => map.add("text", "nn-label nn-regime"));
-  const words = { flat: map.add("text", "nn-label c-flat"), steep: map.add("text", "nn-label c-steep"), best: map.add("text", "nn-label c-target"), theirs: map.add("text", "nn-label c-other") };
+  const words = { flat: map.add("text", "nn-label c-flat"), steep: map.add("text", "nn-label c-steep"), best: map.add("text", "nn-label c-ink"), theirs: map.add("text", "nn-label c-other") };
   const titles = { x: map.add("text", "nn-note").attr("text-anchor", "middle"), y: map.add("text", "nn-note") };
-  titles.x.html('rate \u00d7 curvature <tspan class="i">\u03b1\u03bb</tspan>');
+  titles.x.html('rate \u00d7 curvature <tspan class="i">\u03b1\u03bb</tspan>, root scale');
   titles.y.html('momentum <tspan class="i">\u03b2</tspan>');
   const mx = scaleSqrt().domain([0, ranges.rate[1]]);
   const my = scaleLinear().domain([0, 1]);
@@ -281,7 +282,7 @@ function build(view, F) {
     const floor = (alpha, kinds) => (restless(kinds) ? null
       : sum(curvatures.map((curvature) => F.stationary_loss(alpha, momentum, curvature, noise ** 2)))); // prettier-ignore
     return {
-      rate, momentum, condition, start, overlay, runs, noise, curvatures, falls, fall, low, heavy, other, ideal,
+      rate, momentum, condition, start, overlay, runs, noise, shown, curvatures, falls, fall, low, heavy, other, ideal,
       regimes, later,
       theirs: regimesOf(of, "nesterov", rate),
       growth: each(F.momentum_rate, low, momentum),
@@ -345,8 +346,8 @@ function build(view, F) {
     map.writing.put(words.steep, "steep", above(xs));
     map.writing.put(words.flat, "flat", above(xf));
     const [bx, by] = star;
-    map.writing.put(words.best, "best", [[bx + 13, by], [bx - 13, by, "end"], [bx, by - 17, "middle"], [bx, by + 17, "middle"]]);
-    map.writing.put(words.theirs, overlay === "nesterov" ? "Nesterov\u2019s" : "", [0.88, 0.7, 0.55].map((beta) => [mx(F.nesterov_borders(beta)[2]) + 7, my(beta)]));
+    map.writing.put(words.best, overlay === "nesterov" ? "plain best" : "best", [[bx + 13, by], [bx - 13, by, "end"], [bx, by - 17, "middle"], [bx, by + 17, "middle"]]);
+    map.writing.put(words.theirs, overlay === "nesterov" ? "Nesterov diverges" : "", [0.88, 0.7, 0.55].map((beta) => [mx(F.nesterov_borders(beta)[2]) + 7, my(beta)]));
     names.forEach((node, i) => map.writing.put(node, REGIMES[i], SPOTS[REGIMES[i]].map(([alpha, beta]) => [mx(alpha), my(beta), "middle"])));
 
     // the loss by direction
@@ -382,6 +383,7 @@ function build(view, F) {
     setting.draw();
     fall.group.attr("display", falls ? null : "none");
     fall.draw();
+    also.text(`${rivals ? "; their sum (line), compared (dashed)" : ""}${shaken ? `${rivals ? "," : ";"} a noisy run (grey)` : ""}`);
     current.text(`rate ${short(get("rate"), 3)}, momentum ${short(get("momentum"), 3)}`);
     condition.text.text(`condition number ${short(get("condition"), 1)}`);
     level.row.style("visibility", runs === "noisy" ? null : "hidden");
@@ -441,12 +443,13 @@ const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 /** What the picture shows, in a sentence that is true at every setting. */
 function describe(now) {
-  const { low, momentum, curvatures, start, overlay, runs, falls, fall, regimes, later, theirs, growth, theirGrowth, border, first, away, takes, otherTakes, least, floor } = now;
+  const { low, momentum, curvatures, start, overlay, runs, shown, falls, fall, regimes, later, theirs, growth, theirGrowth, border, first, away, takes, otherTakes, least, floor } = now;
   const parts = [];
   const still = start.every((one) => one === 0);
   const them = (text) => `<b class="c-other">${text}</b>`;
-  const without = momentum === 0 ? "without momentum " : "";
-  const before = restless(regimes) ? `Until step ${fall} ${directions(regimes)}; then` : `From step ${fall} on`;
+  const without = momentum === 0 ? "without momentum " : overlay === "nesterov" ? "without look-ahead " : "";
+  const same = regimes.every((kind, i) => kind === later[i]);
+  const before = same ? `From step ${fall} on` : `Until step ${fall} ${directions(regimes)}; then`;
   if (falls) parts.push(`${before}, at a tenth of the rate, ${directions(later)}.`);
   else parts.push(capital(`${without}${directions(regimes)}.`));
 
@@ -460,9 +463,10 @@ function describe(now) {
   else if (still) parts.push("The start is the minimum: nothing moves.");
   else {
     const rest = falls ? `; with the rate ${them("inside the velocity")}, where the old speed lasts, after ${count(otherTakes)}`
-      : overlay === "none" ? `; with what is best in the long run (\u2605), after ${count(least)}`
+      : overlay === "none" ? `; with the best pair of the long run (\u2605), after ${count(least)}`
       : overlay === "nesterov" && !restless(theirs) ? `; with ${them("Nesterov\u2019s look-ahead")}, after ${count(otherTakes)}` : ""; // prettier-ignore
-    parts.push(`The distance to the minimum stays within a tenth of what it was after <strong>${steps(takes)}</strong>${rest}.`);
+    const far = takes > shown ? " (beyond the picture)" : "";
+    parts.push(`After <strong>${steps(takes)}</strong>${far} the distance to the minimum stays within a tenth of its start${rest}.`);
   }
   const grown = [1, 0].filter((i) => wild < 0 && first[i] > 1.005);
   for (const i of grown) parts.push(`At first the ${hue(i)} error grows to <strong>${num(first[i])} times</strong> its size.`);
@@ -471,7 +475,7 @@ function describe(now) {
     const wilder = theirs.lastIndexOf("divergent");
     if (wilder >= 0) parts.push(`${them("Nesterov\u2019s")} ${hue(wilder)} error grows ${near(theirGrowth[wilder], 1)}-fold a step.`);
     else if (theirs.includes("marginal")) parts.push(`${them("Nesterov\u2019s")} ${hue(theirs.lastIndexOf("marginal"))} error neither grows for ever nor dies out.`);
-    else if (restless(regimes)) parts.push(`With ${them("Nesterov\u2019s look-ahead")}, the distance stays within a tenth of what it was after ${steps(otherTakes)}.`);
+    else if (restless(regimes)) parts.push(`With ${them("Nesterov\u2019s look-ahead")}, the distance stays within a tenth of its start after ${steps(otherTakes)}.`);
   } else if (overlay === "weight") {
     const worst = away[0] >= away[1] ? 0 : 1;
     const guess = '<b class="c-wrong">Remembering the weight</b> (0 at the start)';
@@ -490,7 +494,7 @@ const steps = (number) => `${count(number)} step${number === 1 ? "" : "s"}`;
 const longest = () => {
   const [two, wild] = [["monotone", "oscillating"], ["oscillating", "divergent"]];
   const usual = {
-    low: 1.234, momentum: 0.987, curvatures: [0.0123, 1], start: [1, 1], runs: "noisy", fall: 99, regimes: two, later: two, theirs: two,
+    low: 1.234, momentum: 0.987, curvatures: [0.0123, 1], start: [1, 1], runs: "noisy", shown: 100, fall: 99, regimes: two, later: two, theirs: two,
     growth: [1.23, 1.23], theirGrowth: [1.23, 1.23], border: 3.9876, first: [1, 2.345], away: [1.99, 1.88],
     takes: 12345, otherTakes: 12345, least: 12345, floor: 0.000123,
   }; // prettier-ignore

@@ -398,7 +398,7 @@ def _momentum_presets() -> list[dict[str, Any]]:
         "best plain rate": (2 / (1 + 1 / 20), 0, "none", "one"),
         "best rate and momentum": (*map(float, optimal_rate_and_momentum(1 / 20, 1)), "none", "one"),
         "ripples": (0.3, 0.9, "none", "one"),
-        "alternating": (2.55, 0.3, "none", "one"),
+        "oscillating": (2.55, 0.3, "none", "one"),
         "first it grows": (3, 0.8, "nesterov", "one"),
         "divergent": (3.4, 0.6, "none", "one"),
         "falling rate": (0.1, 0.95, "inside", "one"),
@@ -408,7 +408,7 @@ def _momentum_presets() -> list[dict[str, Any]]:
     def row(situations: dict[str, tuple]) -> dict[str, dict[str, Any]]:
         return {label: {**dict(zip(names, one, strict=True)), "condition": 20} for label, one in situations.items()}
 
-    return _list_presets(**{"From the thread": row(thread), "In a long valley": row(valley)})
+    return _list_presets(**{"From the forum question": row(thread), "In a long valley": row(valley)})
 
 # %% ../nbs/81_widgets.ipynb #8e37589d
 _SHOWN_STEPS = 100
