@@ -481,7 +481,8 @@ class Point(NamedTuple):
     J: np.ndarray
     G: np.ndarray
     loss: np.ndarray
-    largest: np.ndarray  # norms of the columns so far
+    columns: np.ndarray  # norms, not scaled
+    largest: np.ndarray  # of them so far
     reach: np.ndarray  # sizes of the unknowns so far
 
     @property
@@ -505,18 +506,18 @@ def look(evaluate: Callable, x: np.ndarray, rows: np.ndarray, largest: np.ndarra
     """What `evaluate` finds at x, for the problems `rows`; `largest` and `reach` are those before."""
     with np.errstate(over="ignore", invalid="ignore"):
         r, J = evaluate(x, rows)
-        largest = np.maximum(largest, np.linalg.norm(J, axis=-2))
+        columns = np.sqrt(np.einsum("...ij,...ij->...j", J, J))
+        largest = np.maximum(largest, columns)
         J = J / column_units(largest)[..., None, :]
-        return Point(x, r, J, gram(J), (r * r).sum(-1) / 2, largest, np.maximum(reach, abs(x)))
+        return Point(x, r, J, gram(J), (r * r).sum(-1) / 2, columns, largest, np.maximum(reach, abs(x)))
 
 # %% ../nbs/appendix/second_order.ipynb #5ec0005b
 def judge(here: Point, slope: np.ndarray, small: np.ndarray, tolerance: float, enough: float) -> np.ndarray:
-    """For each problem a word: "running", or why it is done."""
-    status = np.where(small, "small_step", "running").astype("<U11")
-    columns, size = np.linalg.norm(here.J, axis=-2), np.sqrt(2 * here.loss)
-    rounding = np.finfo(here.x.dtype).eps * np.linalg.norm(columns * column_units(here.largest) * here.x, axis=-1)
-    done = (abs(slope) <= tolerance * columns * size[:, None]).all(-1) | (size <= rounding)
-    status[done] = "converged"
+    """For each problem a word: "running", or why it is done; `slope` is that by the unknowns as given."""
+    status, size = np.where(small, "small_step", "running").astype("<U11"), np.sqrt(2 * here.loss)
+    rounding = np.finfo(here.x.dtype).eps * np.linalg.norm(here.columns * here.x, axis=-1)
+    flat = (abs(slope) <= tolerance * here.columns * size[:, None]).all(-1)
+    status[flat | (size <= rounding)] = "converged"
     status[abs(here.r).max(-1) <= enough] = "solved"
     return status
 
@@ -531,7 +532,7 @@ def walk(
     m, growth = damping * here.scale / here.G.shape[-1], np.full(len(x), 2, x.dtype)
     while True:
         slope = (here.J.swapaxes(-1, -2) @ here.r[..., None])[..., 0]
-        status = judge(here, slope, small, tolerance, enough)
+        status = judge(here, slope * column_units(here.largest), small, tolerance, enough)
         yield rows, here, status
         on = status == "running"
         rows, here, slope, m, growth = rows[on], here.take(on), slope[on], m[on], growth[on]
