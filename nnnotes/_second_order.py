@@ -786,7 +786,8 @@ def levenberg_marquardt(
 
     Problems that are done are no longer computed if `function` has a method ``select(rows)`` that returns the
     function for the problems with these numbers, as the functions of this package have; it is called for all of
-    them once, at first. Any other function is called for all problems while one of them runs. Memory: the Jacobians of all problems.
+    them once, at first. Any other function is called for all problems while one of them runs. Memory: the
+    Jacobians of all problems.
 
     References
     ----------

@@ -119,7 +119,7 @@ def test_steps_keep_the_dtype(dtype):
     (lambda: gauss_newton_step([1.0, 2.0], np.ones((3, 2))), "write its transpose"),
     (lambda: gauss_newton_step([np.inf], [[1.0]]), "residuals: expected finite"),
     (lambda: gauss_newton_step(1.0, [[1.0]]), "residuals: expected shape"),
-    (lambda: newton_step([1e300], [[1e-300]]), "hessian: expected slopes large enough .* float64, got a step with -inf"),
+    (lambda: newton_step([1e300], [[1e-300]]), "hessian: expected slopes .* float64, got a step with -inf"),
     (lambda: newton_step(np.float32([1e30]), np.float32([[1e-30]])), "hessian: expected slopes .* finite in float32"),
     (lambda: gauss_newton_step([1e300], [[1e-300]]), "jacobian: expected slopes large enough"),
     (lambda: gauss_newton_step(np.float32([1e30]), np.float32([[1e-30]])), "jacobian: expected slopes large enough"),
