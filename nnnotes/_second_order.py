@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     from nnnotes._validation import Numbers
 
 # %% auto #0
-__all__ = ['BLOCK_BYTES', 'as_jacobian', 'newton_step', 'gauss_newton_step', 'gram', 'solve_or_nan', 'damped_step',
+__all__ = ['BLOCK_BYTES', 'as_jacobian', 'finite_step', 'newton_step', 'gauss_newton_step', 'gram', 'solve_or_nan', 'damped_step',
            'levenberg_marquardt_step', 'apply_or_nan', 'inwards', 'output_slopes', 'layer_places', 'parameter_jacobian',
            'NetworkResiduals', 'as_target', 'network_residuals', 'InputResiduals', 'input_residuals', 'next_damping',
-           'Point', 'look', 'judge', 'walk', 'Minimum', 'as_start', 'as_tolerance', 'call_rows',
-           'as_residual_tolerance', 'blocks', 'Progress', 'advance', 'run_walks', 'levenberg_marquardt', 'StopRun',
-           'Evaluations', 'minimize_lbfgs']
+           'column_units', 'Point', 'look', 'judge', 'walk', 'Minimum', 'as_start', 'as_tolerance', 'ask', 'call_rows',
+           'as_residual_tolerance', 'as_callback', 'blocks', 'Progress', 'advance', 'run_walks', 'levenberg_marquardt',
+           'StopRun', 'Evaluations', 'minimize_lbfgs']
 
 # %% ../nbs/appendix/second_order.ipynb #5ec0001e
 def as_jacobian(residuals: Any, jacobian: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -51,6 +51,14 @@ def as_jacobian(residuals: Any, jacobian: Any) -> tuple[np.ndarray, np.ndarray]:
         way = ": write its transpose, since rows are residuals" if J.T.shape[:-1] == r.shape else ""
         raise expected("jacobian", wanted, f"shape {J.shape}{way}")
     return match_dtypes(check_finite("residuals", r), check_finite("jacobian", J))
+
+# %% ../nbs/appendix/second_order.ipynb #5ec0008a
+def finite_step(name: str, step: np.ndarray) -> np.ndarray:
+    """`step`, unless a number of it is too large for its dtype: then an error that names the argument."""
+    if not is_finite(step):
+        wanted = f"slopes large enough for a step that is finite in {step.dtype}"
+        raise expected(name, wanted, f"a step with {show_first(step, ~np.isfinite(step))}")
+    return step
 
 # %% ../nbs/appendix/second_order.ipynb #5ec00020
 def newton_step(gradient: Numbers, hessian: Numbers) -> np.ndarray:
@@ -71,7 +79,7 @@ def newton_step(gradient: Numbers, hessian: Numbers) -> np.ndarray:
     Raises
     ------
     ValueError
-        If shapes do not fit, a number is not finite, or a matrix is singular.
+        If shapes do not fit, a number is not finite, a matrix is singular, or a step is too large for the dtype.
 
     See Also
     --------
@@ -94,7 +102,8 @@ def newton_step(gradient: Numbers, hessian: Numbers) -> np.ndarray:
         raise expected("hessian", wanted, f"shape {H.shape}")
     g, H = match_dtypes(check_finite("gradient", g), check_finite("hessian", H))
     try:
-        return -np.linalg.solve(H, g[..., None])[..., 0]
+        with np.errstate(over="ignore", invalid="ignore"):
+            return finite_step("hessian", -np.linalg.solve(H, g[..., None])[..., 0])
     except np.linalg.LinAlgError:
         raise expected("hessian", "an invertible matrix", "a singular one") from None
 
@@ -117,7 +126,7 @@ def gauss_newton_step(residuals: Numbers, jacobian: Numbers) -> np.ndarray:
     Raises
     ------
     ValueError
-        If shapes do not fit, or a number is not finite.
+        If shapes do not fit, a number is not finite, or a step is too large for the dtype.
 
     See Also
     --------
@@ -136,8 +145,9 @@ def gauss_newton_step(residuals: Numbers, jacobian: Numbers) -> np.ndarray:
     array([-1. , -0.5])
     """
     r, J = as_jacobian(residuals, jacobian)
-    inverse = np.linalg.pinv(J, rtol=None)  # type: ignore[call-overload]  # None: by the rounding of the dtype
-    return -(inverse @ r[..., None])[..., 0]
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        inverse = np.linalg.pinv(J, rtol=None)  # type: ignore[call-overload]  # None: by the rounding of the dtype
+        return finite_step("jacobian", -(inverse @ r[..., None])[..., 0])
 
 # %% ../nbs/appendix/second_order.ipynb #5ec00027
 def gram(J: np.ndarray) -> np.ndarray:
@@ -455,19 +465,29 @@ def next_damping(
         taken = np.maximum(1 / 3, 1 - (2 * gain - 1) ** 3)
         return m * np.where(better, taken, growth).astype(m.dtype), np.where(better, 2, 2 * growth).astype(m.dtype)
 
+# %% ../nbs/appendix/second_order.ipynb #5ec0008f
+def column_units(largest: np.ndarray) -> np.ndarray:
+    """D, from the largest norms of the columns so far; 1 for what has no norm."""
+    top = largest.max(-1, keepdims=True)
+    D = np.where(largest >= top / 100, top, largest)
+    return np.where((D > 0) & np.isfinite(D), D, 1)
+
 # %% ../nbs/appendix/second_order.ipynb #5ec00057
 class Point(NamedTuple):
-    """Where problems are: unknowns, residuals, Jacobian, `gram` of it, half the sum of squares."""
+    """Where problems are: unknowns, residuals, scaled Jacobian, `gram` of it, half the sum of squares."""
 
     x: np.ndarray
     r: np.ndarray
     J: np.ndarray
     G: np.ndarray
     loss: np.ndarray
+    columns: np.ndarray  # norms, not scaled
+    largest: np.ndarray  # of them so far
+    reach: np.ndarray  # sizes of the unknowns so far
 
     @property
     def scale(self) -> np.ndarray:
-        """The sum of the squares of the Jacobian; not finite if one of its numbers is not."""
+        """The sum of the squares of the scaled Jacobian; not finite if one of its numbers is not."""
         return np.trace(self.G, axis1=-2, axis2=-1)
 
     def take(self, rows: np.ndarray) -> Point:
@@ -482,18 +502,22 @@ class Point(NamedTuple):
         return Point(*(np.where(moved.reshape(-1, *[1] * (new.ndim - 1)), new, was) for new, was in pairs))
 
 # %% ../nbs/appendix/second_order.ipynb #5ec00058
-def look(evaluate: Callable, x: np.ndarray, rows: np.ndarray) -> Point:
-    """What `evaluate` finds at x, for the problems `rows`."""
+def look(evaluate: Callable, x: np.ndarray, rows: np.ndarray, largest: np.ndarray, reach: np.ndarray) -> Point:
+    """What `evaluate` finds at x, for the problems `rows`; `largest` and `reach` are those before."""
     with np.errstate(over="ignore", invalid="ignore"):
         r, J = evaluate(x, rows)
-        return Point(x, r, J, gram(J), (r * r).sum(-1) / 2)
+        columns = np.sqrt(np.einsum("...ij,...ij->...j", J, J))
+        largest = np.maximum(largest, columns)
+        J = J / column_units(largest)[..., None, :]
+        return Point(x, r, J, gram(J), (r * r).sum(-1) / 2, columns, largest, np.maximum(reach, abs(x)))
 
 # %% ../nbs/appendix/second_order.ipynb #5ec0005b
 def judge(here: Point, slope: np.ndarray, small: np.ndarray, tolerance: float, enough: float) -> np.ndarray:
-    """For each problem a word: "running", or why it is done."""
-    status = np.where(small, "small_step", "running").astype("<U11")
-    largest = np.sqrt(here.scale) * np.sqrt(2 * here.loss)  # two roots: no overflow
-    status[abs(slope).max(-1) <= tolerance * largest] = "converged"
+    """For each problem a word: "running", or why it is done; `slope` is that by the unknowns as given."""
+    status, size = np.where(small, "small_step", "running").astype("<U11"), np.sqrt(2 * here.loss)
+    rounding = np.finfo(here.x.dtype).eps * np.linalg.norm(here.columns * here.x, axis=-1)
+    flat = (abs(slope) <= tolerance * here.columns * size[:, None]).all(-1)
+    status[flat | (size <= rounding)] = "converged"
     status[abs(here.r).max(-1) <= enough] = "solved"
     return status
 
@@ -503,26 +527,28 @@ def walk(
 ) -> Iterator[tuple[np.ndarray, Point, np.ndarray]]:
     """Take one step after the other; yield the problems that were still running, where they are, how they are."""
     rows, small = np.arange(len(x)), np.zeros(len(x), bool)
-    here = look(evaluate, x, rows)
+    here = look(evaluate, x, rows, *np.zeros((2, *x.shape), x.dtype))
     floor = np.finfo(x.dtype)
     m, growth = damping * here.scale / here.G.shape[-1], np.full(len(x), 2, x.dtype)
     while True:
         slope = (here.J.swapaxes(-1, -2) @ here.r[..., None])[..., 0]
-        status = judge(here, slope, small, tolerance, enough)
+        status = judge(here, slope * column_units(here.largest), small, tolerance, enough)
         yield rows, here, status
         on = status == "running"
         rows, here, slope, m, growth = rows[on], here.take(on), slope[on], m[on], growth[on]
         if not len(rows):
             return
         m = np.maximum(m, floor.eps * here.scale + floor.tiny)  # no matrix is singular
-        s = damped_step(here.r, here.J, here.G, m)
+        scaled = damped_step(here.r, here.J, here.G, m)
+        s = scaled / column_units(here.largest)
         finite = np.isfinite(s).all(-1)
-        there = look(evaluate, np.where(finite[:, None], here.x + s, here.x), rows)
+        x = np.where(finite[:, None], here.x + s, here.x)
+        there = look(evaluate, x, rows, here.largest, here.reach)
         with np.errstate(all="ignore"):
             better = finite & (there.loss < here.loss) & np.isfinite(there.scale)
-            promised = (s * (m[:, None] * s - slope)).sum(-1) / 2
+            promised = (scaled * (m[:, None] * scaled - slope)).sum(-1) / 2
             m, growth = next_damping(m, growth, better, (here.loss - there.loss) / promised)
-            short = np.linalg.norm(s, axis=-1) <= tolerance * (np.linalg.norm(here.x, axis=-1) + tolerance)
+            short = (abs(s) <= tolerance * (abs(here.x) + tolerance * here.reach)).all(-1)
             small = short & ~(better & (there.loss < here.loss / 2))
         here = there.or_stay(better, here)
 
@@ -581,29 +607,35 @@ def as_tolerance(name: str, value: Any, dtype: np.dtype) -> float:
     """`value` as a positive number; None stands for the root of the spacing of the floats at 1."""
     return float(np.sqrt(np.finfo(dtype).eps)) if value is None else as_positive(name, value)
 
+# %% ../nbs/appendix/second_order.ipynb #5ec00091
+def ask(function: Callable, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Residuals and Jacobian at x, in its dtype, and with shapes that fit it."""
+    answer, shape = function(x.copy()), x.shape[:-1]
+    if not (isinstance(answer, tuple) and len(answer) == 2):
+        got = f"one that returns {describe_type(answer)}"
+        raise TypeError(f"function: expected a function of x that returns (residuals, jacobian), got {got}")
+    r, J = as_numbers("residuals", answer[0]), as_numbers("jacobian", answer[1])
+    if r.shape[:-1] != shape or r.ndim != len(shape) + 1 or not r.shape[-1]:
+        wanted = f"shape ({', '.join(map(str, (*shape, 'M')))}) for x of shape {x.shape}"
+        raise expected("residuals", wanted, f"shape {r.shape}")
+    J = np.broadcast_to(J, (*shape, *J.shape)) if J.ndim == 2 else J  # linear problems: one for all
+    if J.shape != (*r.shape, x.shape[-1]):
+        raise expected("jacobian", f"shape {(*r.shape, x.shape[-1])}", f"shape {J.shape}")
+    return r.astype(x.dtype, copy=False), J.astype(x.dtype, copy=False)
+
 # %% ../nbs/appendix/second_order.ipynb #5ec00068
 def call_rows(function: Callable, start: np.ndarray) -> Callable[[np.ndarray, np.ndarray], tuple]:
     """`function` for some of the problems: by its `select` if it has one, else called for all of them."""
-    P, lead, latest = start.shape[-1], start.shape[:-1], start.reshape(-1, start.shape[-1]).copy()
-    select = getattr(function, "select", None) if lead else None
+    latest = start.reshape(-1, start.shape[-1]).copy()
+    select = getattr(function, "select", None) if start.ndim > 1 else None
 
     def evaluate(x: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if select:
+            return ask(select(rows), x)
         latest[rows] = x
-        shape = (len(rows),) if select else lead
-        answer = select(rows)(x) if select else function(latest.reshape(start.shape).copy())
-        if not (isinstance(answer, tuple) and len(answer) == 2):
-            got = f"one that returns {describe_type(answer)}"
-            raise TypeError(f"function: expected a function of x that returns (residuals, jacobian), got {got}")
-        r, J = as_numbers("residuals", answer[0]), as_numbers("jacobian", answer[1])
-        if r.shape[:-1] != shape or r.ndim != len(shape) + 1 or not r.shape[-1]:
-            wanted = f"shape ({', '.join(map(str, (*shape, 'M')))}) for x of shape {(*shape, P)}"
-            raise expected("residuals", wanted, f"shape {r.shape}")
-        J = np.broadcast_to(J, (*shape, *J.shape)) if J.ndim == 2 else J  # linear problems: one for all
-        if J.shape != (*r.shape, P):
-            raise expected("jacobian", f"shape {(*r.shape, P)}", f"shape {J.shape}")
-        r, J = (array.astype(start.dtype, copy=False) for array in (r, J))
+        r, J = ask(function, latest.reshape(start.shape))
         r, J = r.reshape(-1, r.shape[-1]), J.reshape(-1, *J.shape[-2:])
-        return (r, J) if select or len(rows) == len(r) else (r[rows], J[rows])
+        return (r, J) if len(rows) == len(r) else (r[rows], J[rows])
 
     return evaluate
 
@@ -613,16 +645,28 @@ def as_residual_tolerance(value: Any) -> float:
     number = as_numbers("residual_tolerance", value, ndim=0)
     return float(check_interval("residual_tolerance", number, NOT_NEGATIVE))
 
+# %% ../nbs/appendix/second_order.ipynb #5ec00093
+def as_callback(value: Any) -> Callable[[Any], bool]:
+    """`value` as a function that says whether to stop: only for True, for many functions return something."""
+    if value is not None and not callable(value):
+        raise TypeError(f"callback: expected a function, got {describe_type(value)}")
+
+    def stops(result: Any) -> bool:
+        answer = value is not None and value(result)
+        return isinstance(answer, (bool, np.bool_)) and bool(answer)
+
+    return stops
+
 # %% ../nbs/appendix/second_order.ipynb #5ec0006c
 BLOCK_BYTES = 1 << 22  # of Jacobians that are worked on at a time: they stay in the processor's cache
 
 
-def blocks(evaluate: Callable, x: np.ndarray, parts: bool) -> list[np.ndarray]:
+def blocks(function: Callable, start: np.ndarray) -> list[np.ndarray]:
     """The numbers of the problems, in blocks whose Jacobians fit the cache; in one block if it has no parts."""
-    size = len(x)
-    if parts and size > 1:
-        size = max(1, BLOCK_BYTES // evaluate(x[:1], np.arange(1))[1].nbytes)
-    return np.split(np.arange(len(x)), range(size, len(x), size))
+    count = size = start[..., 0].size
+    if start.ndim > 1 and hasattr(function, "select"):  # called as a whole: it knows how many problems it has
+        size = max(1, BLOCK_BYTES // (ask(function, start)[1].nbytes // count))
+    return np.split(np.arange(count), range(size, count, size))
 
 # %% ../nbs/appendix/second_order.ipynb #5ec0006e
 class Progress:
@@ -669,10 +713,10 @@ def advance(progress: Progress, walks: list[tuple[np.ndarray, Iterator]]) -> lis
     return running
 
 # %% ../nbs/appendix/second_order.ipynb #5ec00071
-def run_walks(progress: Progress, walks: list, max_steps: int, callback: Callable | None) -> str:
+def run_walks(progress: Progress, walks: list, max_steps: int, stops: Callable[[Any], bool]) -> str:
     """Step until all is done; why those that are still running were left."""
     while (walks := advance(progress, walks)) and len(progress.losses) <= max_steps:
-        if callback is not None and len(progress.losses) > 1 and callback(progress.result()):
+        if len(progress.losses) > 1 and stops(progress.result()):
             return "stopped"
     return "limit"
 
@@ -698,7 +742,7 @@ def levenberg_marquardt(
         Where to start. Leading axes count problems.
     damping : float
         The first damping, in units of the mean of the diagonal of :math:`J J^T` (or :math:`J^T J`, if that is
-        smaller). Then each problem has its own.
+        smaller), where J is scaled as below. Then each problem has its own.
     max_steps : int
         How many steps are tried at most, for each problem.
     tolerance : float, optional
@@ -706,15 +750,16 @@ def levenberg_marquardt(
     residual_tolerance : float
         For "solved".
     callback : callable, optional
-        Called with the `Minimum` so far after each step; stops all if it returns True.
+        Called with the `Minimum` so far after each step; stops all if it returns True, and for nothing else.
 
     Returns
     -------
     Minimum
         For each problem x, residuals, steps and why it ended: "solved", all residuals are at most
-        `residual_tolerance` in size; "converged", no entry of :math:`J^T r` is larger than `tolerance` times
-        :math:`\\lVert J \\rVert \\lVert r \\rVert`; "small_step", the last step was
-        shorter than `tolerance` times x and did not halve the loss; "limit", none of these in `max_steps`;
+        `residual_tolerance` in size; "converged", for each column of J, :math:`|J_j^T r|` is at most
+        `tolerance` times :math:`\\lVert J_j \\rVert \\lVert r \\rVert`, or the residuals are as small as rounding of
+        x lets them be; "small_step", the last step changed each x by at most `tolerance` times its size (plus
+        `tolerance`² times its largest size so far) and did not halve the loss; "limit", none of these in `max_steps`;
         "stopped", by the callback; "interrupted", by Ctrl-C.
 
     Raises
@@ -732,16 +777,22 @@ def levenberg_marquardt(
     A step that does not lower the loss, or leads to a number that is not finite, is refused, and the next one
     has more damping. So losses never rise, and a singular Jacobian is no error.
 
+    Unknowns may be of any size and in any units. The step is :math:`s = -(J^T J + m D^2)^{-1} J^T r`, with
+    :math:`D_j` the largest norm of column j so far, or that of the largest column if it is less than 100 times
+    as large. The tests do not depend on units, either.
+
     Ctrl-C loses nothing: the result so far is returned, with the status "interrupted". ``callback=print`` shows
-    how it goes.
+    how it goes. An error in `function` or `callback` does lose it; a callback that keeps what it gets has it still.
 
     Problems that are done are no longer computed if `function` has a method ``select(rows)`` that returns the
-    function for the problems with these numbers, as the functions of this package have. Any other function is
-    called for all problems while one of them runs. Memory: the Jacobians of all problems.
+    function for the problems with these numbers, as the functions of this package have; it is called for all of
+    them once, at first. Any other function is called for all problems while one of them runs. Memory: the
+    Jacobians of all problems.
 
     References
     ----------
     K. Madsen, H. B. Nielsen, O. Tingleff, "Methods for non-linear least squares problems", 2004, section 3.2.
+    J. J. Moré, "The Levenberg-Marquardt algorithm: implementation and theory", 1978: the scale.
 
     Examples
     --------
@@ -755,13 +806,13 @@ def levenberg_marquardt(
     if as_integer("max_steps", max_steps) < 0:
         raise expected("max_steps", "an integer that is not negative", max_steps)
     options = first, as_tolerance("tolerance", tolerance, start.dtype), as_residual_tolerance(residual_tolerance)
-    evaluate, progress = call_rows(function, start), Progress(start)
+    evaluate, progress, stops = call_rows(function, start), Progress(start), as_callback(callback)
     try:
         walks = [
             (rows, walk(lambda x, on, rows=rows: evaluate(x, rows[on]), progress.x[rows], *options))
-            for rows in blocks(evaluate, progress.x, hasattr(function, "select"))
+            for rows in blocks(function, start)
         ]
-        word = run_walks(progress, walks, max_steps, callback)
+        word = run_walks(progress, walks, max_steps, stops)
     except KeyboardInterrupt:
         if not progress.losses:  # nothing is known yet
             raise
@@ -779,8 +830,8 @@ class StopRun(Exception):
 class Evaluations:
     """A loss as SciPy calls it; the best point so far, and what ends a run."""
 
-    def __init__(self, value_and_grad: Callable, start: np.ndarray, limit: int, callback: Callable | None) -> None:
-        self.function, self.limit, self.callback = value_and_grad, limit, callback
+    def __init__(self, value_and_grad: Callable, start: np.ndarray, limit: int, callback: Any) -> None:
+        self.function, self.limit, self.stops = value_and_grad, limit, as_callback(callback)
         self.start, self.x, self.slope = start, start, np.inf
         self.losses: list[float] = []
 
@@ -801,7 +852,7 @@ class Evaluations:
         if not self.losses or value < self.losses[-1]:
             self.x, self.slope = x, float(abs(gradient).max())
         self.losses.append(min([float(value), *self.losses[-1:]]))
-        if self.callback is not None and len(self.losses) > 1 and self.callback(self.result("running")):
+        if len(self.losses) > 1 and self.stops(self.result("running")):
             raise StopRun("stopped")
         if len(self.losses) >= self.limit:
             raise StopRun("limit")
@@ -836,7 +887,8 @@ def minimize_lbfgs(
     memory : int
         How many of the last steps tell the bend.
     callback : callable, optional
-        Called with the `Minimum` so far after each evaluation but the first; stops if it returns True.
+        Called with the `Minimum` so far after each evaluation but the first; stops if it returns True, and
+        for nothing else.
 
     Returns
     -------
@@ -858,7 +910,7 @@ def minimize_lbfgs(
     Notes
     -----
     Ctrl-C loses nothing: the result so far is returned, with the status "interrupted". ``callback=print`` shows
-    how it goes.
+    how it goes. An error in a function of yours does lose it; a callback that keeps what it gets has it still.
 
     References
     ----------

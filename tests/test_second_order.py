@@ -119,6 +119,10 @@ def test_steps_keep_the_dtype(dtype):
     (lambda: gauss_newton_step([1.0, 2.0], np.ones((3, 2))), "write its transpose"),
     (lambda: gauss_newton_step([np.inf], [[1.0]]), "residuals: expected finite"),
     (lambda: gauss_newton_step(1.0, [[1.0]]), "residuals: expected shape"),
+    (lambda: newton_step([1e300], [[1e-300]]), "hessian: expected slopes .* float64, got a step with -inf"),
+    (lambda: newton_step(np.float32([1e30]), np.float32([[1e-30]])), "hessian: expected slopes .* finite in float32"),
+    (lambda: gauss_newton_step([1e300], [[1e-300]]), "jacobian: expected slopes large enough"),
+    (lambda: gauss_newton_step(np.float32([1e30]), np.float32([[1e-30]])), "jacobian: expected slopes large enough"),
     (lambda: levenberg_marquardt_step([1.0], [[1.0]], 0), "damping: expected positive"),
     (lambda: levenberg_marquardt_step([1.0], [[1.0]], [-1.0]), "damping: expected positive"),
     (lambda: levenberg_marquardt_step([1.0], [[1.0]], [1.0, 2.0]), "damping: expected a single number"),
@@ -302,7 +306,7 @@ def powell(x):
     (squares, [1.0, 5.0, -0.1], 1e-8), (lambda x: (np.exp(x) - [1.0, 2], np.diag(np.exp(x))), [5.0, -5], 1e-8),
 ])  # fmt: skip
 def test_minimum_is_that_of_scipy(function, x0, close):
-    found = levenberg_marquardt(function, x0)
+    found = levenberg_marquardt(function, x0, max_steps=200)  # powell: slopes and residuals vanish together
     theirs = scipy.optimize.least_squares(lambda x: function(x)[0], x0, jac=lambda x: function(x)[1], method="lm",
                                           xtol=1e-15, ftol=1e-15, gtol=1e-15)  # fmt: skip
     assert found.status in ("small_step", "converged", "solved")
@@ -311,7 +315,84 @@ def test_minimum_is_that_of_scipy(function, x0, close):
     assert found.steps <= 2 * theirs.nfev + 10
 
 
-@pytest.mark.parametrize("seed", range(10))
+T_LOW, T_HIGH = np.linspace(0, 4, 20), np.arange(100.0)
+
+
+def decay_from(scale):
+    """Amplitude and offset in other units."""
+
+    def function(x):
+        with np.errstate(over="ignore", invalid="ignore"):
+            e = np.exp(-x[1] * T_LOW)
+            r = x[0] * e + x[2] - scale * (2 * np.exp(-1.3 * T_LOW) + 0.1)
+            return r, np.stack([e, -x[0] * T_LOW * e, np.ones(20)], 1)
+
+    return function, [scale, 1.0, 0.0], [2 * scale, 1.3, 0.1 * scale]
+
+
+def growth_to(limit):
+    """Logistic growth: a limit beside a rate of 0.1."""
+
+    def function(x):
+        with np.errstate(over="ignore", invalid="ignore"):
+            s = 1 / (1 + np.exp(-x[1] * (T_HIGH - x[2])))
+            slope = x[0] * s * (1 - s)
+            r = x[0] * s - limit / (1 + np.exp(-0.1 * (T_HIGH - 50)))
+            return r, np.stack([s, slope * (T_HIGH - x[2]), -slope * x[1]], 1)
+
+    return function, [0.8 * limit, 0.05, 40.0], [limit, 0.1, 50]
+
+
+def line_over(f):
+    columns = np.stack([np.ones(f.size), f], 1)
+    return lambda x: (columns @ (x - [6, 2e-9]), columns), [0.0, 0.0], [6, 2e-9]
+
+
+UNITS = {f"decay {scale:g}": decay_from(scale) for scale in (1e-8, 1e-6, 1e-3, 0.1, 1.0, 10.0, 1e3, 1e6)}
+UNITS |= {f"growth {limit:g}": growth_to(limit) for limit in (1e-8, 1.0, 1e3, 1e6)}
+UNITS |= {"hertz": line_over(np.linspace(1, 2, 20) * 1e9), "centred": line_over(np.linspace(-0.5, 0.5, 20) * 1e9)}
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_units_of_unknowns_do_not_matter(name):
+    function, x0, wanted = UNITS[name]
+    found = levenberg_marquardt(function, x0)
+    np.testing.assert_allclose(found.x, wanted, rtol=1e-6)
+    assert found.steps <= 25 and found.status in ("solved", "converged")  # a perfect fit is no "small_step"
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e-2, 0.1, 1.0, 10.0, 1e8])
+def test_units_of_an_input_do_not_matter(scale):
+    """Noisy linear regression: the exact least squares."""
+    rng = np.random.default_rng(0)
+    inputs, net = rng.normal(size=(60, 3)), MLP([3, 1], rng=0)
+    targets = inputs @ [[1.0], [2.0], [3.0]] + 0.1 * rng.normal(size=(60, 1))
+    found = levenberg_marquardt(network_residuals(net, inputs * [scale, 1, 1], targets), net.parameters)
+    wanted = np.linalg.lstsq(np.c_[inputs, np.ones(60)], targets, rcond=None)[0].ravel()
+    np.testing.assert_allclose(found.x * [scale, 1, 1, 1], wanted, rtol=1e-5)
+    assert found.status in ("converged", "small_step") and found.steps < 25
+
+
+def test_very_different_columns_in_any_units_take_the_same_steps():
+    """Powers of 2: no rounding differs."""
+
+    def rescaled(c):
+        return lambda x: (rosenbrock(x / c)[0], rosenbrock(x / c)[1] / c)
+
+    x0, c = np.array([-1.2, 1.0]), np.array([2.0**40, 2.0**-40])
+    one, other = (levenberg_marquardt(rescaled(c * unit), x0 * c * unit) for unit in (1.0, [2.0**8, 2.0**-8]))
+    np.testing.assert_array_equal(one.losses, other.losses)
+    assert one.status == other.status and one.losses[-1] < 1e-20
+
+
+def test_a_column_that_is_zero_at_first_is_scaled_later():
+    def function(x):  # 1e-9 x0 x1 = 2e-9, x0 = 1
+        return np.array([1e-9 * x[0] * x[1] - 2e-9, x[0] - 1]), np.array([1e-9 * x[::-1], [1.0, 0.0]])
+
+    np.testing.assert_allclose(levenberg_marquardt(function, [0.0, 1.0]).x, [1, 2], rtol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(30))
 def test_a_network_alone_learns_all_digits(seed):
     net = MLP([4, 20, 7], tanh, rng=seed)
     found = levenberg_marquardt(network_residuals(net, X, T), net.parameters, residual_tolerance=0.999)
@@ -538,6 +619,55 @@ def test_float32_stays_float32_whatever_the_function_returns():
     np.testing.assert_allclose(found.x, 2**0.5, rtol=1e-6)
 
 
+@pytest.mark.parametrize("answer", [[1], "yes", 1, np.array([True, True]), np.array(True), None, np.False_])
+def test_callbacks_stop_for_true_only(answer):
+    for x0 in ([3.0, 4.0], [[3.0, 4.0], [3.0, 5.0]]):
+        found = levenberg_marquardt(squares, x0, callback=lambda result: answer)
+        assert not np.any(found.status == "stopped") and np.all(found.losses[-1] < 1e-20)
+    value_and_grad = lambda x: ((x**2).sum(), 2 * x)  # noqa: E731
+    assert minimize_lbfgs(value_and_grad, [3.0, 4.0], callback=lambda result: answer).status == "converged"
+
+
+@pytest.mark.parametrize("method", [levenberg_marquardt, minimize_lbfgs])
+@pytest.mark.parametrize("callback", [True, "print", 0, []])
+def test_a_callback_that_is_no_function_is_named_before_the_first_step(method, callback):
+    calls = []
+    with pytest.raises(TypeError, match="callback: expected a function, got"):
+        method(calls.append, [1.0], callback=callback)
+    assert not calls
+
+
+@pytest.mark.parametrize("rows", [4, 8])
+@pytest.mark.parametrize("kind", ["samples", "inputs of replicas", "parameters", "other", "leading axes"])
+def test_rows_that_do_not_fit_are_named_before_anything_is_solved(kind, rows):
+    nets, counts, goals = Replicas([3, 2], rng=0, count=6), [], np.ones((6, 3))
+
+    class Other:
+        def __init__(self, goals):
+            self.goals = goals
+
+        def __call__(self, x):
+            return self.goals * x[:1] ** 2, np.ones((len(self.goals), 3, 3))
+
+        def select(self, rows):
+            counts.append(rows)
+            return Other(self.goals[rows])
+
+    function = {
+        "samples": lambda: input_residuals(nets[0], np.ones((6, 2))),
+        "inputs of replicas": lambda: input_residuals(nets, np.ones((6, 2))),
+        "parameters": lambda: network_residuals(nets, np.ones((5, 3, 6)), np.ones((5, 2))),
+        "other": lambda: Other(goals),
+        "leading axes": lambda: input_residuals(nets[0], np.ones((2, 3, 2))),
+    }[kind]()
+    x0 = np.zeros((6 if kind == "leading axes" else rows, 8 if kind == "parameters" else 3))
+    with pytest.raises(ValueError, match=r"(X|parameters|residuals): expected shape \(.*got shape \("):
+        levenberg_marquardt(function, x0)
+    with pytest.raises(ValueError, match=r"(X|parameters|residuals): expected shape \(.*got shape \("):
+        levenberg_marquardt(function, x0[:1])
+    assert not counts
+
+
 def test_callback_sees_and_stops():
     results = []
 
@@ -549,7 +679,7 @@ def test_callback_sees_and_stops():
     assert found.status == "stopped" and found.steps == len(results) and results[-1].status == "running"
     assert len({result.x.tobytes() for result in results}) == len(results)  # each a snapshot
     np.testing.assert_array_equal(results[-1].x, found.x)
-    assert levenberg_marquardt(squares, [3.0], callback=lambda result: None).status in ("solved", "small_step")
+    assert levenberg_marquardt(squares, [3.0], callback=lambda result: None).status in ("solved", "converged")
 
 
 @pytest.mark.parametrize("calls", [2, 4])
