@@ -110,7 +110,7 @@ function build(view, F) {
   const path = panel("way", "<b>Path of the weights</b> drag the start", "Path of the weights on lines of equal loss");
   const map = panel("map", '<b>Regimes</b> drag the <b class="c-steep">steep</b> dot: <span class="nn-now"></span>', "Map of rate times curvature and momentum, with its regimes");
   const speech = root.append("div").attr("class", "nn-speech");
-  const decay = panel("decay", '<b>Loss</b>: the <b class="c-flat">flat</b> and the <b class="c-steep">steep</b> direction (dots), their envelopes (bands)<span class="nn-also"></span>', "Loss in each direction over the steps, in powers of ten");
+  const decay = panel("decay", '<b>Loss</b>: the <b class="c-flat">flat</b> and the <b class="c-steep">steep</b> direction (dots), their envelopes (bands)<span class="nn-sum">; their sum (line), compared (dashed)</span><span class="nn-shaken">; a noisy run (grey)</span>', "Loss in each direction over the steps, in powers of ten");
   const side = root.append("div").attr("class", "nn-side");
   const more = root.append("div").attr("class", "nn-more");
 
@@ -119,7 +119,7 @@ function build(view, F) {
   const sheet = clipped(path.back, "rect");
   const levels = Array.from({ length: LEVELS }, () => path.add("ellipse", "nn-contour c-mute", sheet.group));
   const current = map.parent.select(".nn-now");
-  const also = decay.parent.select(".nn-also");
+  const also = { sum: decay.parent.select(".nn-sum"), shaken: decay.parent.select(".nn-shaken") }; // hidden, they keep their room
   const axes = PARTS.map((name) => path.add("path", `nn-dash c-${name}`, sheet.group));
   const others = path.add("path", "nn-thin c-mute", sheet.group);
   const noisy = path.add("path", "nn-thin c-mute", sheet.group);
@@ -383,7 +383,8 @@ function build(view, F) {
     setting.draw();
     fall.group.attr("display", falls ? null : "none");
     fall.draw();
-    also.text(`${rivals ? "; their sum (line), compared (dashed)" : ""}${shaken ? `${rivals ? "," : ";"} a noisy run (grey)` : ""}`);
+    also.sum.style("visibility", rivals ? null : "hidden");
+    also.shaken.style("visibility", shaken ? null : "hidden");
     current.text(`rate ${short(get("rate"), 3)}, momentum ${short(get("momentum"), 3)}`);
     condition.text.text(`condition number ${short(get("condition"), 1)}`);
     level.row.style("visibility", runs === "noisy" ? null : "hidden");
