@@ -151,7 +151,7 @@ class _Rule(Stateful):
     weight_decay: float
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name != "_state":
+        if name != "_state" and not hasattr(type(self), name):
             value = as_option(name, value)
             check_together({**vars(self), name: value})
         super().__setattr__(name, value)
