@@ -308,7 +308,7 @@ def test_the_sentence_is_true(seen):
         marginal = "divergent" not in kinds and "marginal" in kinds
         assert ("is exactly 2 + 2\u03b2" in says) == marginal, state
 
-        steps = re.search(r"After (\d+) steps?( \(beyond the picture\))? the distance to the minimum stays within", says)
+        steps = re.search(r"After (\d+) steps?( \(beyond the picture\))? the distance to the minimum stays", says)
         assert (steps is None) == bool({"divergent", "marginal"} & set(kinds)), state
         said = {
             "own": steps, "best": re.search(r"best pair of the long run \(\u2605\), after (\d+)", says),
