@@ -9,22 +9,31 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._validation import NOT_NEGATIVE, Interval, as_array, as_numbers, check_finite, check_interval, expected
+from nnnotes._validation import (
+    BELOW_ONE,
+    NOT_NEGATIVE,
+    Interval,
+    as_array,
+    as_numbers,
+    check_finite,
+    check_interval,
+    expected,
+)
 
 if TYPE_CHECKING:
     from nnnotes._validation import Labels, Numbers
 
 # %% auto #0
-__all__ = ['as_setting', 'as_steps', 'momentum_matrix', 'momentum_borders', 'spectrum', 'convergence_rate', 'turning', 'close',
+__all__ = ['as_arguments', 'as_steps', 'momentum_matrix', 'momentum_borders', 'spectrum', 'convergence_rate', 'turning', 'close',
            'apart', 'waves', 'offsets', 'momentum_power', 'momentum_regime', 'critical_momentum',
            'optimal_rate_and_momentum', 'momentum_envelope', 'largest_error', 'transient_growth', 'stationary_loss',
            'noisy_step', 'kept_velocity', 'previous_weight_step', 'quadratic_loss', 'level_radius', 'early_bound']
 
 # %% ../nbs/appendix/momentum_dynamics.ipynb #f3eff10e
-def as_setting(rate: Numbers, momentum: Numbers, curvature: Numbers) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def as_arguments(rate: Numbers, momentum: Numbers, curvature: Numbers) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rate, momentum and curvature as arrays of one shape; an error unless they are what they are called."""
     alpha = check_interval("rate", as_numbers("rate", rate), NOT_NEGATIVE)
-    beta = check_interval("momentum", as_numbers("momentum", momentum), Interval(0, 1, (True, False)))
+    beta = check_interval("momentum", as_numbers("momentum", momentum), BELOW_ONE)
     lam = check_interval("curvature", as_numbers("curvature", curvature), NOT_NEGATIVE)
     alpha, beta, lam = np.broadcast_arrays(alpha, beta, lam)
     with np.errstate(over="ignore"):
@@ -77,7 +86,7 @@ def momentum_matrix(rate: Numbers, momentum: Numbers, curvature: Numbers, nester
     array([[ 0.5 ,  0.25],
            [-0.5 ,  0.75]])
     """
-    alpha, beta, lam = as_setting(rate, momentum, curvature)
+    alpha, beta, lam = as_arguments(rate, momentum, curvature)
     pull, keep = -alpha * beta, 1 - alpha * lam
     if nesterov:
         pull, keep = pull * beta, keep - alpha * beta * lam
@@ -120,7 +129,7 @@ def momentum_borders(momentum: Numbers, nesterov: bool = False) -> tuple[np.ndar
     >>> [float(border) for border in momentum_borders(0.25)]
     [0.25, 2.25, 2.5]
     """
-    beta = check_interval("momentum", as_numbers("momentum", momentum), Interval(0, 1, (True, False)))
+    beta = check_interval("momentum", as_numbers("momentum", momentum), BELOW_ONE)
     if nesterov:
         return ((1 - beta) / (1 + beta)) ** 2, 1 + 0 * beta, (2 + 2 * beta) / (1 + 2 * beta)
     root = np.sqrt(beta)
@@ -170,7 +179,7 @@ def convergence_rate(rate: Numbers, momentum: Numbers, curvature: Numbers, neste
     >>> float(convergence_rate(0.5, 0.81, 1.0))
     0.9
     """
-    return spectrum(*as_setting(rate, momentum, curvature), nesterov)[2][()]
+    return spectrum(*as_arguments(rate, momentum, curvature), nesterov)[2][()]
 
 # %% ../nbs/appendix/momentum_dynamics.ipynb #5ad9ca96
 def turning(angle: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -248,7 +257,7 @@ def momentum_power(
     array([[ 0.  ,  0.25],
            [-0.25,  0.5 ]])
     """
-    arrays = np.broadcast_arrays(*as_setting(rate, momentum, curvature), as_steps(steps))
+    arrays = np.broadcast_arrays(*as_arguments(rate, momentum, curvature), as_steps(steps))
     alpha, beta, lam, k = np.atleast_1d(*arrays)
     T, D, radius = spectrum(alpha, beta, lam, nesterov)
     k = k.astype(D.dtype)
@@ -299,7 +308,7 @@ def momentum_regime(rate: Numbers, momentum: Numbers, curvature: Numbers, nester
     >>> momentum_regime([0.1, 0.25, 1, 2.4, 3], 0.25, 1).tolist()
     ['monotone', 'critical', 'ripples', 'oscillating', 'divergent']
     """
-    alpha, beta, lam = as_setting(rate, momentum, curvature)
+    alpha, beta, lam = as_arguments(rate, momentum, curvature)
     x = alpha * lam
     first, second, last = momentum_borders(beta, nesterov)
     met = [abs(np.sqrt(x) - np.sqrt(border)) <= 4 * np.finfo(x.dtype).eps for border in (first, second, last)]
@@ -443,7 +452,7 @@ def momentum_envelope(
     array([1.  , 0.75, 0.5 ])
     """
     start = [check_finite(name, as_numbers(name, value)) for name, value in (("velocity", velocity), ("error", error))]
-    arrays = np.broadcast_arrays(*as_setting(rate, momentum, curvature), *start, as_steps(steps))
+    arrays = np.broadcast_arrays(*as_arguments(rate, momentum, curvature), *start, as_steps(steps))
     alpha, beta, lam, v, z, k = np.atleast_1d(*arrays)
     T, D, radius = spectrum(alpha, beta, lam, nesterov)
     k = k.astype(D.dtype)
@@ -511,7 +520,7 @@ def transient_growth(rate: Numbers, momentum: Numbers, curvature: Numbers, neste
     >>> float(transient_growth(2.5, 0.5, 1))
     1.5
     """
-    alpha, beta, lam = as_setting(rate, momentum, curvature)
+    alpha, beta, lam = as_arguments(rate, momentum, curvature)
     growth = np.empty_like(alpha * beta * lam)
     for place in np.ndindex(growth.shape):
         growth[place] = largest_error(alpha[place], beta[place], lam[place], nesterov)
@@ -548,7 +557,7 @@ def stationary_loss(rate: Numbers, momentum: Numbers, curvature: Numbers, varian
     >>> float(stationary_loss(0.5, 0, 1, 3))
     0.5
     """
-    alpha, beta, lam = as_setting(rate, momentum, curvature)
+    alpha, beta, lam = as_arguments(rate, momentum, curvature)
     check_interval("rate", alpha, Interval(0, np.inf))
     check_interval("curvature", lam, Interval(0, np.inf))
     noise = check_interval("variance", as_numbers("variance", variance), NOT_NEGATIVE)
@@ -596,7 +605,7 @@ def early_bound(
     rate: Numbers, momentum: Numbers, curvature: Numbers, velocity: Numbers, error: Numbers, steps: Labels
 ) -> np.ndarray:
     """A bound of the size of the error after some steps, exact where the roots are equal."""
-    alpha, beta, lam = as_setting(rate, momentum, curvature)
+    alpha, beta, lam = as_arguments(rate, momentum, curvature)
     v, z, k = as_numbers("velocity", velocity), as_numbers("error", error), as_steps(steps)
     (low, half), radius = offsets(alpha, beta, lam, False), spectrum(alpha, beta, lam, False)[2]
     power = radius ** np.maximum(k - 1, 0)

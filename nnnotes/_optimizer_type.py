@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from ._schedules import as_rate
 from nnnotes._validation import (
+    BELOW_ONE,
     NOT_NEGATIVE,
     Interval,
     as_integer,
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from nnnotes._validation import Numbers
 
 # %% auto #0
-__all__ = ['Parameters', 'BELOW_ONE', 'Setting', 'INTERVALS', 'FLAGS', 'keys_of', 'show_key', 'Part', 'pair_gradients', 'as_part',
+__all__ = ['Parameters', 'Setting', 'INTERVALS', 'FLAGS', 'keys_of', 'show_key', 'Part', 'pair_gradients', 'as_part',
            'in_form_of', 'as_setting', 'as_number', 'setting_at', 'fit', 'rate_ratio', 'as_option', 'check_together',
            'State', 'plain_value', 'as_state', 'show_shapes', 'velocities_for', 'check_moved', 'Stateful']
 
@@ -103,23 +105,15 @@ def in_form_of(parameters: Any, arrays: list[np.ndarray]) -> Any:
         return arrays[0]
     return tuple(arrays) if type(parameters) is tuple else list(arrays)
 
-# %% ../nbs/appendix/optimizer_type.ipynb #665dacc3
-BELOW_ONE = Interval(0, 1, (True, False))
-
 # %% ../nbs/appendix/optimizer_type.ipynb #b1d70979
 Setting: TypeAlias = "Numbers | Callable[[int], Numbers]"
 
 # %% ../nbs/appendix/optimizer_type.ipynb #b713857c
-def as_setting(name: str, value: Any, interval: Interval = NOT_NEGATIVE, at: str = "") -> Any:
+def as_setting(name: str, value: Any, interval: Interval = NOT_NEGATIVE) -> Any:
     """`value` as a float, as an array, or, if it is a schedule, as it is; an error if it is not in the interval."""
     if isinstance(value, type):
         raise TypeError(f"{name}: expected a number or a schedule, got a class: write {value.__name__}(0.1), say")
-    if callable(value):
-        return value
-    number = np.array(as_numbers(name, value))  # nobody else changes it
-    if number.dtype != object and not np.all(interval.contains(number)):
-        raise expected(name, f"numbers in {interval}", f"{show_first(number, ~interval.contains(number))}{at}")
-    return number if number.ndim else number.item()
+    return value if callable(value) else as_rate(name, value, interval)
 
 # %% ../nbs/appendix/optimizer_type.ipynb #1380f7f2
 def as_number(name: str, value: Any) -> float:
@@ -131,7 +125,7 @@ def setting_at(name: str, setting: Any, step: int, interval: Interval = NOT_NEGA
     """A number or an array: the setting itself, or what a schedule says for this step."""
     if not callable(setting):
         return np.copy(setting) if isinstance(setting, np.ndarray) else setting
-    return as_setting(name, setting(step), interval, f" from the schedule in step {step}")
+    return as_rate(f"{name} of step {step}", setting(step), interval)
 
 # %% ../nbs/appendix/optimizer_type.ipynb #2e984946
 def fit(name: str, setting: Any, w: np.ndarray) -> Any:

@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ._validation import NOT_NEGATIVE, Interval, as_integer, as_numbers, check_interval, expected
+from ._validation import NOT_NEGATIVE, Interval, as_count, as_integer, as_numbers, check_interval, expected
 
 # %% auto #0
-__all__ = ['as_rate', 'as_factor', 'as_count', 'Schedule', 'constant', 'exponential_decay', 'step_decay', 'inverse_decay', 'mix',
+__all__ = ['as_rate', 'as_factor', 'Schedule', 'constant', 'exponential_decay', 'step_decay', 'inverse_decay', 'mix',
            'polynomial_decay', 'cosine_decay', 'as_schedule', 'warmup']
 
 # %% ../nbs/appendix/schedules.ipynb #5c4e0005
@@ -28,14 +28,6 @@ def as_rate(name: str, value: Any, interval: Interval = NOT_NEGATIVE) -> Any:
 def as_factor(name: str, value: Any) -> Any:
     """`value` as what a rate is multiplied with again and again: above 0, and at most 1."""
     return as_rate(name, value, Interval(0, 1, (False, True)))
-
-# %% ../nbs/appendix/schedules.ipynb #5c4e0007
-def as_count(name: str, value: Any) -> int:
-    """`value` as a number of steps, at least one."""
-    count = as_integer(name, value)
-    if count < 1:
-        raise expected(name, "a positive integer", count)
-    return count
 
 # %% ../nbs/appendix/schedules.ipynb #5c4e000a
 class Schedule:

@@ -16,6 +16,7 @@ import numpy as np
 from ._network_type import as_inputs, check_parameters, in_dtype_of
 from nnnotes._validation import (
     NOT_NEGATIVE,
+    as_count,
     as_integer,
     as_numbers,
     as_positive,
@@ -925,8 +926,7 @@ def minimize_lbfgs(
 
     start = as_start(x0)
     for name, value in {"max_evaluations": max_evaluations, "memory": memory}.items():
-        if as_integer(name, value) < 1:
-            raise expected(name, "a positive integer", value)
+        as_count(name, value)
     small = as_tolerance("tolerance", tolerance, start.dtype)
     run = Evaluations(value_and_grad, start, max_evaluations, callback)
     endless = {"maxfun": max_evaluations + 1, "maxiter": max_evaluations + 1}  # `run` counts

@@ -13,9 +13,10 @@ from weakref import WeakKeyDictionary, ref
 import numpy as np
 
 from ._network_type import Trainable, as_inputs, check_vector, join, split
-from ._schedules import as_count
+from ._optimizer_type import plain_value
 from nnnotes._validation import (
     as_array,
+    as_count,
     as_generator,
     as_integer,
     as_numbers,
@@ -284,7 +285,7 @@ def as_place(state: Any, net: Trainable, count: int, shuffled: bool) -> Place:
     if not isinstance(state, Mapping) or set(state) != set(Place._fields):
         got = sorted(map(str, state)) if isinstance(state, Mapping) else describe_type(state)
         raise expected("state", f"a dict with {', '.join(Place._fields)}, as state() returns it", got)
-    state = {name: v.item() if isinstance(v, np.ndarray) and not v.ndim else v for name, v in state.items()}  # of savez
+    state = {name: plain_value(value) for name, value in state.items()}
     parameters = check_vector("state['parameters']", state["parameters"], net.parameters.shape)
     if parameters.dtype != net.dtype:
         raise expected("state['parameters']", f"{net.dtype}, as the network has", parameters.dtype)

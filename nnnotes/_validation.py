@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias,
 import numpy as np
 
 # %% auto #0
-__all__ = ['FLOATS', 'COMPLEX', 'CONVERSIONS', 'NOT_NEGATIVE', 'PACKAGES', 'expected', 'is_exact', 'is_masked', 'describe_type',
-           'suggest_conversion', 'numbers_from_objects', 'as_array', 'as_numbers', 'show_first', 'check_no_nan',
-           'is_finite', 'check_finite', 'Interval', 'check_interval', 'as_positive', 'check_normal', 'match_dtypes',
-           'suggest_integers', 'as_labels', 'as_float_type', 'as_integer', 'as_axis', 'check_option', 'as_generator',
-           'as_distances', 'missing_extra']
+__all__ = ['FLOATS', 'COMPLEX', 'CONVERSIONS', 'NOT_NEGATIVE', 'BELOW_ONE', 'PACKAGES', 'expected', 'is_exact', 'is_masked',
+           'describe_type', 'suggest_conversion', 'numbers_from_objects', 'as_array', 'as_numbers', 'show_first',
+           'check_no_nan', 'is_finite', 'check_finite', 'Interval', 'check_interval', 'as_positive', 'check_normal',
+           'match_dtypes', 'suggest_integers', 'as_labels', 'as_float_type', 'as_integer', 'as_count', 'as_axis',
+           'check_option', 'as_generator', 'as_distances', 'missing_extra']
 
 # %% ../nbs/00_notation.ipynb #fa73038c
 def expected(name: str, what: str, got: object) -> ValueError:
@@ -158,6 +158,9 @@ class Interval(NamedTuple):
 # %% ../nbs/00_notation.ipynb #4e6df5a2
 NOT_NEGATIVE = Interval(0, np.inf, (True, False))
 
+# %% ../nbs/00_notation.ipynb #e4a07364
+BELOW_ONE = Interval(0, 1, (True, False))
+
 # %% ../nbs/00_notation.ipynb #5d71d4c1
 def check_interval(name: str, array: np.ndarray, interval: Interval) -> np.ndarray:
     """`array`, unless an element lies outside of the interval: an error says where the first one is."""
@@ -271,6 +274,14 @@ def as_integer(name: str, value: object) -> int:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name}: expected an integer, got {value!r}")
     return int(value)
+
+# %% ../nbs/00_notation.ipynb #be1ae9b8
+def as_count(name: str, value: object) -> int:
+    """`value` as a Python integer of at least 1."""
+    count = as_integer(name, value)
+    if count < 1:
+        raise expected(name, "a positive integer", count)
+    return count
 
 # %% ../nbs/00_notation.ipynb #4f05423b
 def as_axis(name: str, axis: int, ndim: int) -> int:

@@ -9,53 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnnotes._momentum_dynamics import (  # noqa: F401  # to hand out
-    convergence_rate,
-    critical_momentum,
-    momentum_borders,
-    momentum_envelope,
-    momentum_matrix,
-    momentum_power,
-    momentum_regime,
-    optimal_rate_and_momentum,
-    stationary_loss,
-    transient_growth,
-)
-from nnnotes._optimizer_type import (
-    BELOW_ONE,
-    Part,
-    State,
-    Stateful,
-    as_option,
-    check_moved,
-    check_together,
-    fit,
-    in_form_of,
-    pair_gradients,
-    rate_ratio,
-    setting_at,
-    velocities_for,
-)
-from nnnotes._schedules import (  # noqa: F401  # to hand out
-    constant,
-    cosine_decay,
-    exponential_decay,
-    inverse_decay,
-    polynomial_decay,
-    step_decay,
-    warmup,
-)
-from nnnotes._second_order import (  # noqa: F401  # to hand out
-    Minimum,
-    gauss_newton_step,
-    input_residuals,
-    levenberg_marquardt,
-    levenberg_marquardt_step,
-    minimize_lbfgs,
-    network_residuals,
-    newton_step,
-)
+from nnnotes._momentum_dynamics import (  # noqa: F401  # to hand out  # isort: skip
+    convergence_rate, critical_momentum, momentum_borders, momentum_envelope, momentum_matrix,
+    momentum_power, momentum_regime, optimal_rate_and_momentum, stationary_loss, transient_growth,
+)  # fmt: skip
+from nnnotes._optimizer_type import (  # isort: skip
+    Part, State, Stateful, as_option, check_moved, check_together, fit, in_form_of, pair_gradients,
+    rate_ratio, setting_at, velocities_for,
+)  # fmt: skip
+from nnnotes._schedules import (  # noqa: F401  # to hand out  # isort: skip
+    constant, cosine_decay, exponential_decay, inverse_decay, polynomial_decay, step_decay, warmup,
+)  # fmt: skip
+from nnnotes._second_order import (  # noqa: F401  # to hand out  # isort: skip
+    Minimum, gauss_newton_step, input_residuals, levenberg_marquardt, levenberg_marquardt_step,
+    minimize_lbfgs, network_residuals, newton_step,
+)  # fmt: skip
 from ._training import Training, accumulate_gradients
+from ._validation import BELOW_ONE
 
 if TYPE_CHECKING:
     from nnnotes._optimizer_type import Parameters, Setting

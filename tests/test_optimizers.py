@@ -167,7 +167,7 @@ WRONG_ARGUMENTS = {
         "rescale_velocity: expected False with a "),
     "a schedule that goes below 0": (
         lambda: steps(SGD(lambda n: 1 - n), W, [W] * 3), ValueError,
-        "learning_rate: expected numbers in [0, inf), got -1.0 from the schedule in step 2"),
+        "learning_rate of step 2: expected numbers in [0, inf), got -1.0"),
     "another shape": (
         lambda: SGD(0.1).step(W, W[:2]), ValueError, "gradient: expected the shape of the parameters, (3,)"),
     "NaN": (
