@@ -1,2 +1,2 @@
-// sources 63c89abc24f85d7b9f6dd498593f633aca76d2014f8c303a99456bfbafe6bd4b; built by js/build.mjs; licences in LICENSES.txt
+// sources ed12c438ceea310a0aeab290e168428cf0b5845c5a956614f4e9e5b18188fe09; built by js/build.mjs; licences in LICENSES.txt
 var r=globalThis[Symbol.for("nnnotes")]??=new Map;function o(e){if(!r.has(e)){let t=URL.createObjectURL(new Blob([e],{type:"text/javascript"}));r.set(e,import(t).finally(()=>URL.revokeObjectURL(t)))}return r.get(e)}var l=()=>{let e;return{initialize({model:t}){return e=Promise.all(["_code","_formulas"].map(n=>o(t.get(n)))).then(([{default:n},a])=>n(t,a)),()=>e.then(({end:n})=>n())},async render({el:t}){return(await e).show(t)}}};export{l as default};
