@@ -350,12 +350,13 @@ function build(view, F) {
     const dashes = ahead ? theirLines.flatMap((points) => along(points, 2)) : [];
     map.writing.clear([square(xs, y, 12), square(xf, y, 8), square(...star, 9), ...along([[xf, y], [xs, y]], 3), ...dashes, ...(ahead ? [square(...theirStar, 9)] : []), ...(falls ? curvatures.map((curvature) => square(mx(now.low * curvature), y, 6)) : [])]);
     const above = (x) => [[x, y - 20, "middle"], [x, y + 20, "middle"], [x + 17, y], [x - 17, y, "end"], [x - 6, y + 20], [x + 6, y + 20, "end"]];
-    map.writing.put(words.steep, "steep", above(xs));
-    map.writing.put(words.flat, "flat", above(xf));
+    const alike = kappa === 1; // two dots on each other
+    map.writing.put(words.steep, alike ? "flat and steep" : "steep", above(xs));
+    map.writing.put(words.flat, alike ? "" : "flat", above(xf));
     const beside = ([x, down]) => [[x + 13, down], [x - 13, down, "end"], [x, down - 17, "middle"], [x, down + 17, "middle"], [x + 10, down + 17], [x - 10, down + 17, "end"], [x + 10, down - 17], [x - 10, down - 17, "end"]];
     map.writing.put(words.best, ahead ? "plain best" : "best", beside(star));
     map.writing.put(words.theirs, ahead ? "Nesterov diverges" : "", [0.88, 0.7, 0.55].map((beta) => [mx(F.nesterov_borders(beta)[2]) + 7, my(beta)]));
-    map.writing.put(words.theirBest, ahead ? "Nesterov\u2019s best" : "", beside(theirStar));
+    map.writing.put(words.theirBest, ahead ? "Nesterov\u2019s best" : "", [...beside(theirStar), [theirStar[0] - 34, theirStar[1], "end"]]);
     names.forEach((node, i) => map.writing.put(node, REGIMES[i], SPOTS[REGIMES[i]].map(([alpha, beta]) => [mx(alpha), my(beta), "middle"])));
 
     // the loss by direction
