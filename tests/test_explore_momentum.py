@@ -314,7 +314,7 @@ def test_the_sentence_is_true(seen):
         said = {
             "own": steps, "best": re.search(r"long-run best \(\u2605\), after (\d+)( \(beyond the picture\))?", says),
             "inside": re.search(r"old speed lasts, after (\d+)( \(beyond the picture\))?", says),
-            "nesterov": re.search(r"look-ahead, (?:the distance[\w ]+ )?after (\d+)(?: steps?)?( \(beyond the picture\))?", says),
+            "nesterov": re.search(r"ahead, (?:the distance[\w ]+ )?after (\d+)(?: steps?)?( \(beyond the picture\))?", says),
         }  # fmt: skip
         for name, match in said.items():
             assert match is None or int(match[1]) == tenths[name][i] < LONG, (name, state, says)
@@ -448,7 +448,7 @@ def test_presets_are_what_they_are_called(open_page):
         "oscillating": "the steep direction oscillates",
         "first it grows": "At first the steep error grows to 2.00 times",
         "divergent": "direction diverges",
-        "falling rate": "Until step 12 (dots on the map) both directions ripple; then, at a tenth of the rate (rings)",
+        "falling rate": "Until step 12 (dots on the map) both directions ripple; then, at a tenth of the rate",
         "noise floor": "keeps the loss at",
     }.items():
         root.get_by_role("button", name=label, exact=True).click()
