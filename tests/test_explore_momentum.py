@@ -314,7 +314,7 @@ def test_the_sentence_is_true(seen):
         said = {
             "own": steps, "best": re.search(r"long-run best \(\u2605\), after (\d+)( \(beyond the picture\))?", says),
             "inside": re.search(r"old speed lasts, after (\d+)( \(beyond the picture\))?", says),
-            "nesterov": re.search(r"ahead, (?:the distance[\w ]+ )?after (\d+)(?: steps?)?( \(beyond the picture\))?", says),
+            "nesterov": re.search(r"ahead, (?:the[\w ]+ )?after (\d+)(?: steps?)?( \(beyond the picture\))?", says),
         }  # fmt: skip
         for name, match in said.items():
             assert match is None or int(match[1]) == tenths[name][i] < LONG, (name, state, says)
