@@ -13,6 +13,7 @@ const LEVELS = 9; // lines of equal loss, each at twice the loss of the one insi
 const TURNS = 12; // starts all around, when there are several
 const ROWS = 60; // of the map
 const REGIMES = ["monotone", "ripples", "oscillating", "divergent"]; // as Python names them; on a border "critical", "marginal"
+const RIVALS = { nesterov: "look-ahead", inside: "rate inside", weight: "previous weight" }; // what is dashed
 const SPOTS = { // where the map has room for the names, as rate and momentum
   monotone: [[0.09, 0.25], [0.1, 0.1], [0.05, 0.45], [0.3, 0.05]],
   ripples: [[1, 0.6], [0.8, 0.75], [1.5, 0.5], [0.7, 0.42], [1.6, 0.85]],
@@ -110,7 +111,7 @@ function build(view, F) {
   const path = panel("way", "<b>Path of the weights</b> drag the start", "Path of the weights on lines of equal loss");
   const map = panel("map", '<b>Regimes</b> drag the <b class="c-steep">steep</b> dot: <span class="nn-now"></span>', "Map of rate times curvature and momentum, with its regimes");
   const speech = root.append("div").attr("class", "nn-speech");
-  const decay = panel("decay", '<b>Loss</b>: the <b class="c-flat">flat</b> and the <b class="c-steep">steep</b> direction (dots), their envelopes (bands)<span class="nn-sum">; their sum (line), compared (dashed)</span><span class="nn-shaken">; a noisy run (grey)</span>', "Loss in each direction over the steps, in powers of ten");
+  const decay = panel("decay", '<b>Loss</b> dots: the <b class="c-flat">flat</b> and the <b class="c-steep">steep</b> direction; bands: their envelopes<span class="nn-sum">; solid: the sum; dashed: <span class="nn-rival"></span></span><span class="nn-shaken">; grey: one noisy run</span>', "Loss in each direction over the steps, in powers of ten");
   const side = root.append("div").attr("class", "nn-side");
   const more = root.append("div").attr("class", "nn-more");
 
@@ -119,7 +120,7 @@ function build(view, F) {
   const sheet = clipped(path.back, "rect");
   const levels = Array.from({ length: LEVELS }, () => path.add("ellipse", "nn-contour c-mute", sheet.group));
   const current = map.parent.select(".nn-now");
-  const also = { sum: decay.parent.select(".nn-sum"), shaken: decay.parent.select(".nn-shaken") }; // hidden, they keep their room
+  const also = { sum: decay.parent.select(".nn-sum"), rival: decay.parent.select(".nn-rival"), shaken: decay.parent.select(".nn-shaken") }; // hidden, they keep their room
   const axes = PARTS.map((name) => path.add("path", `nn-dash c-${name}`, sheet.group));
   const others = path.add("path", "nn-thin c-mute", sheet.group);
   const noisy = path.add("path", "nn-thin c-mute", sheet.group);
@@ -138,9 +139,11 @@ function build(view, F) {
   const mapAxes = { x: map.add("g", "nn-axis"), y: map.add("g", "nn-axis") };
   const link = map.add("path", "nn-line c-flat");
   const best = map.add("path", "nn-best c-ink").attr("d", "M0,-9L2.6,-2.9L9,-2.7L4,1.3L5.8,7.7L0,4L-5.8,7.7L-4,1.3L-9,-2.7L-2.6,-2.9Z");
+  const theirBest = map.add("path", "nn-best c-other").attr("d", best.attr("d"));
   const flat = map.add("circle", "nn-dot c-flat").attr("r", 6);
+  const lowered = PARTS.map((name) => map.add("circle", `nn-lowered c-${name}`).attr("r", 5)); // where the rate puts them after it fell
   const names = REGIMES.map(() => map.add("text", "nn-label nn-regime"));
-  const words = { flat: map.add("text", "nn-label c-flat"), steep: map.add("text", "nn-label c-steep"), best: map.add("text", "nn-label c-ink"), theirs: map.add("text", "nn-label c-other") };
+  const words = { flat: map.add("text", "nn-label c-flat"), steep: map.add("text", "nn-label c-steep"), best: map.add("text", "nn-label c-ink"), theirs: map.add("text", "nn-label c-other"), theirBest: map.add("text", "nn-label c-other") };
   const titles = { x: map.add("text", "nn-note").attr("text-anchor", "middle"), y: map.add("text", "nn-note") };
   titles.x.html('rate \u00d7 curvature <tspan class="i">\u03b1\u03bb</tspan>, root scale');
   titles.y.html('momentum <tspan class="i">\u03b2</tspan>');
@@ -337,17 +340,23 @@ function build(view, F) {
     const [xf, xs, y] = [mx(rate / kappa), mx(rate), my(momentum)];
     link.attr("d", `M${xf},${y}H${xs}`);
     flat.attr("cx", xf).attr("cy", y);
-    const star = [mx(now.ideal[0]), my(now.ideal[1])];
+    lowered.forEach((ring, i) => ring.attr("display", falls ? null : "none").attr("cx", mx(now.low * curvatures[i])).attr("cy", y));
+    const ahead = overlay === "nesterov";
+    const spot = ([alpha, beta]) => [mx(alpha), my(beta)];
+    const [star, theirStar] = [spot(now.ideal), spot(F.best_nesterov(...curvatures))];
     best.attr("transform", `translate(${star})`);
+    theirBest.attr("display", ahead ? null : "none").attr("transform", `translate(${theirStar})`);
     const square = (x, down, r) => ({ x0: x - r, x1: x + r, y0: down - r, y1: down + r });
-    const dashes = overlay === "nesterov" ? theirLines.flatMap((points) => along(points, 2)) : [];
-    map.writing.clear([square(xs, y, 12), square(xf, y, 8), square(...star, 9), ...along([[xf, y], [xs, y]], 3), ...dashes]);
+    const dashes = ahead ? theirLines.flatMap((points) => along(points, 2)) : [];
+    map.writing.clear([square(xs, y, 12), square(xf, y, 8), square(...star, 9), ...along([[xf, y], [xs, y]], 3), ...dashes, ...(ahead ? [square(...theirStar, 9)] : []), ...(falls ? curvatures.map((curvature) => square(mx(now.low * curvature), y, 6)) : [])]);
     const above = (x) => [[x, y - 20, "middle"], [x, y + 20, "middle"], [x + 17, y], [x - 17, y, "end"], [x - 6, y + 20], [x + 6, y + 20, "end"]];
-    map.writing.put(words.steep, "steep", above(xs));
-    map.writing.put(words.flat, "flat", above(xf));
-    const [bx, by] = star;
-    map.writing.put(words.best, overlay === "nesterov" ? "plain best" : "best", [[bx + 13, by], [bx - 13, by, "end"], [bx, by - 17, "middle"], [bx, by + 17, "middle"]]);
-    map.writing.put(words.theirs, overlay === "nesterov" ? "Nesterov diverges" : "", [0.88, 0.7, 0.55].map((beta) => [mx(F.nesterov_borders(beta)[2]) + 7, my(beta)]));
+    const alike = kappa === 1; // two dots on each other
+    map.writing.put(words.steep, alike ? "flat and steep" : "steep", above(xs));
+    map.writing.put(words.flat, alike ? "" : "flat", above(xf));
+    const beside = ([x, down]) => [[x + 13, down], [x - 13, down, "end"], [x, down - 17, "middle"], [x, down + 17, "middle"], [x + 10, down + 17], [x - 10, down + 17, "end"], [x + 10, down - 17], [x - 10, down - 17, "end"]];
+    map.writing.put(words.best, ahead ? "plain best" : "best", beside(star));
+    map.writing.put(words.theirs, ahead ? "Nesterov diverges" : "", [0.88, 0.7, 0.55].map((beta) => [mx(F.nesterov_borders(beta)[2]) + 7, my(beta)]));
+    map.writing.put(words.theirBest, ahead ? "Nesterov\u2019s best" : "", [...beside(theirStar), [theirStar[0] - 34, theirStar[1], "end"]]);
     names.forEach((node, i) => map.writing.put(node, REGIMES[i], SPOTS[REGIMES[i]].map(([alpha, beta]) => [mx(alpha), my(beta), "middle"])));
 
     // the loss by direction
@@ -384,6 +393,7 @@ function build(view, F) {
     fall.group.attr("display", falls ? null : "none");
     fall.draw();
     also.sum.style("visibility", rivals ? null : "hidden");
+    also.rival.text(RIVALS[overlay] ?? RIVALS.inside);
     also.shaken.style("visibility", shaken ? null : "hidden");
     current.text(`rate ${short(get("rate"), 3)}, momentum ${short(get("momentum"), 3)}`);
     condition.text.text(`condition number ${short(get("condition"), 1)}`);
@@ -447,11 +457,13 @@ function describe(now) {
   const { low, momentum, curvatures, start, overlay, runs, shown, falls, fall, regimes, later, theirs, growth, theirGrowth, border, first, away, takes, otherTakes, least, floor } = now;
   const parts = [];
   const still = start.every((one) => one === 0);
+  const far = (number) => (number > shown ? " (beyond the picture)" : "");
+  const within = (number) => count(number) + far(number);
   const them = (text) => `<b class="c-other">${text}</b>`;
   const without = momentum === 0 ? "without momentum " : overlay === "nesterov" ? "without look-ahead " : "";
   const same = regimes.every((kind, i) => kind === later[i]);
-  const before = same ? `From step ${fall} on` : `Until step ${fall} ${directions(regimes)}; then`;
-  if (falls) parts.push(`${before}, at a tenth of the rate, ${directions(later)}.`);
+  const before = same ? `From step ${fall} on` : `Until step ${fall} (dots on the map) ${directions(regimes)}; then`;
+  if (falls) parts.push(`${before}, at a tenth of the rate (rings), ${directions(later)}.`);
   else parts.push(capital(`${without}${directions(regimes)}.`));
 
   const wild = later.lastIndexOf("divergent");
@@ -459,15 +471,16 @@ function describe(now) {
   if (wild >= 0) {
     const product = near(low * curvatures[wild], border);
     const above = Number(product) > Number(short(border)) ? "above" : "just above";
-    parts.push(`An error in the ${hue(wild)} direction grows <strong>${near(growth[wild], 1)}-fold a step</strong> in the long run, since <span class="i">\u03b1\u03bb</span> = ${product} is ${above} 2\u00a0+\u00a02<span class="i">\u03b2</span> = ${short(border)}.`);
+    const alike = curvatures[0] === curvatures[1];
+    const what = alike ? "Errors in both directions grow alike," : `An error in the ${hue(wild)} direction grows`;
+    parts.push(`${what} <strong>${near(growth[wild], 1)}-fold a step</strong> in the long run, since <span class="i">\u03b1\u03bb</span> = ${product} is ${above} 2\u00a0+\u00a02<span class="i">\u03b2</span> = ${short(border)}.`);
   } else if (marginal >= 0) parts.push(`In the ${hue(marginal)} direction <span class="i">\u03b1\u03bb</span> is exactly 2\u00a0+\u00a02<span class="i">\u03b2</span>: an error there neither grows for ever nor dies out.`);
   else if (still) parts.push("The start is the minimum: nothing moves.");
   else {
-    const rest = falls ? `; with the rate ${them("inside the velocity")}, where the old speed lasts, after ${count(otherTakes)}`
-      : overlay === "none" ? `; with the best pair of the long run (\u2605), after ${count(least)}`
-      : overlay === "nesterov" && !restless(theirs) ? `; with ${them("Nesterov\u2019s look-ahead")}, after ${count(otherTakes)}` : ""; // prettier-ignore
-    const far = takes > shown ? " (beyond the picture)" : "";
-    parts.push(`After <strong>${steps(takes)}</strong>${far} the distance to the minimum stays within a tenth of its start${rest}.`);
+    const rest = falls ? `; with the rate ${them("inside the velocity")}, where the old speed lasts, after ${within(otherTakes)}`
+      : overlay === "none" ? `; with the long-run best (\u2605), after ${within(least)}`
+      : overlay === "nesterov" && !restless(theirs) ? `; with ${them("Nesterov\u2019s look-ahead")}, after ${within(otherTakes)}` : ""; // prettier-ignore
+    parts.push(`After <strong>${steps(takes)}</strong>${far(takes)} the distance to the minimum stays below a tenth of its start${rest}.`);
   }
   const grown = [1, 0].filter((i) => wild < 0 && first[i] > 1.005);
   for (const i of grown) parts.push(`At first the ${hue(i)} error grows to <strong>${num(first[i])} times</strong> its size.`);
@@ -476,7 +489,7 @@ function describe(now) {
     const wilder = theirs.lastIndexOf("divergent");
     if (wilder >= 0) parts.push(`${them("Nesterov\u2019s")} ${hue(wilder)} error grows ${near(theirGrowth[wilder], 1)}-fold a step.`);
     else if (theirs.includes("marginal")) parts.push(`${them("Nesterov\u2019s")} ${hue(theirs.lastIndexOf("marginal"))} error neither grows for ever nor dies out.`);
-    else if (restless(regimes)) parts.push(`With ${them("Nesterov\u2019s look-ahead")}, the distance stays within a tenth of its start after ${steps(otherTakes)}.`);
+    else if (restless(regimes)) parts.push(`With ${them("Nesterov\u2019s look-ahead")}, the distance stays below a tenth of its start after ${steps(otherTakes)}${far(otherTakes)}.`);
   } else if (overlay === "weight") {
     const worst = away[0] >= away[1] ? 0 : 1;
     const guess = '<b class="c-wrong">Remembering the weight</b> (0 at the start)';

@@ -1,2 +1,2 @@
-// sources 63c89abc24f85d7b9f6dd498593f633aca76d2014f8c303a99456bfbafe6bd4b; built by js/build.mjs; licences in LICENSES.txt
+// sources c7a252c7ad143cf16e1a1c1373989680fabadf78d339832f75dd38caecfddeff; built by js/build.mjs; licences in LICENSES.txt
 var r=globalThis[Symbol.for("nnnotes")]??=new Map;function o(e){if(!r.has(e)){let t=URL.createObjectURL(new Blob([e],{type:"text/javascript"}));r.set(e,import(t).finally(()=>URL.revokeObjectURL(t)))}return r.get(e)}var l=()=>{let e;return{initialize({model:t}){return e=Promise.all(["_code","_formulas"].map(n=>o(t.get(n)))).then(([{default:n},a])=>n(t,a)),()=>e.then(({end:n})=>n())},async render({el:t}){return(await e).show(t)}}};export{l as default};
