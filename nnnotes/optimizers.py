@@ -196,7 +196,7 @@ class SGD(_Rule):
     ----------
     B. T. Polyak, "Some methods of speeding up the convergence of iteration methods", 1964.
     I. Sutskever, J. Martens, G. Dahl, G. Hinton, "On the importance of initialization and momentum in deep
-    learning", 2013, section 2. P. Goyal et al., "Accurate, large minibatch SGD", 2017, section 2.3.
+    learning", 2013, section 2. P. Goyal et al., "Accurate, large minibatch SGD", 2017, section 3.
 
     Examples
     --------
@@ -260,5 +260,5 @@ class SGD(_Rule):
             w, v = self._move(part, v, rate, momentum, before)
             moved.append(w)
             kept[part.key] = v
-        self._state = State(before.steps + 1, rate, kept)  # one assignment: a step is made, or not
+        self._state = State(before.steps + 1, rate, kept)  # all, or nothing
         return in_form_of(parameters, moved)
