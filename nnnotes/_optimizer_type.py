@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ._schedules import as_rate
+from ._schedules import as_rate, is_schedule
 from nnnotes._validation import (
     BELOW_ONE,
     NOT_NEGATIVE,
     Interval,
+    as_flag,
     as_integer,
     as_numbers,
     check_finite,
@@ -111,9 +112,7 @@ Setting: TypeAlias = "Numbers | Callable[[int], Numbers]"
 # %% ../nbs/appendix/optimizer_type.ipynb #b713857c
 def as_setting(name: str, value: Any, interval: Interval = NOT_NEGATIVE) -> Any:
     """`value` as a float, as an array, or, if it is a schedule, as it is; an error if it is not in the interval."""
-    if isinstance(value, type):
-        raise TypeError(f"{name}: expected a number or a schedule, got a class: write {value.__name__}(0.1), say")
-    return value if callable(value) else as_rate(name, value, interval)
+    return value if is_schedule(name, value) else as_rate(name, value, interval)
 
 # %% ../nbs/appendix/optimizer_type.ipynb #1380f7f2
 def as_number(name: str, value: Any) -> float:
@@ -125,7 +124,7 @@ def setting_at(name: str, setting: Any, step: int, interval: Interval = NOT_NEGA
     """A number or an array: the setting itself, or what a schedule says for this step."""
     if not callable(setting):
         return np.copy(setting) if isinstance(setting, np.ndarray) else setting
-    return as_rate(f"{name} of step {step}", setting(step), interval)
+    return as_rate(f"{name}({step})", setting(step), interval)
 
 # %% ../nbs/appendix/optimizer_type.ipynb #2e984946
 def fit(name: str, setting: Any, w: np.ndarray) -> Any:
@@ -157,7 +156,7 @@ FLAGS = ("nesterov", "rate_in_velocity", "rescale_velocity")
 def as_option(name: str, value: Any) -> Any:
     """`value` as what this option of `SGD` may be."""
     if name in FLAGS:
-        return bool(value)
+        return as_flag(name, value)
     if name not in INTERVALS:
         raise AttributeError(f"SGD: expected one of {', '.join((*INTERVALS, *FLAGS))}, got {name}")
     scheduled = name in ("learning_rate", "momentum")
@@ -197,9 +196,11 @@ def as_state(state: Any) -> State:
     steps, rate, keys, velocity = (plain_value(state[name]) for name in names)
     if as_integer("state['steps']", steps) < 0:
         raise expected("state['steps']", "a number that is not negative", steps)
-    rate = None if rate is None else as_setting("state['rate']", rate)
+    rate = None if rate is None else as_rate("state['rate']", rate)
     if velocity is None:
         return State(steps, rate)
+    if not (keys is None or isinstance(keys, (list, tuple, np.ndarray))):
+        raise TypeError(f"state['keys']: expected a list, or None for one array, got {describe_type(keys)}")
     keys = [None] if keys is None else [plain_value(key) for key in keys]
     if not isinstance(velocity, (list, tuple, np.ndarray)) or len(velocity) != len(keys):
         raise expected("state['velocity']", f"a list of arrays, one for each of {keys}", describe_type(velocity))

@@ -17,7 +17,7 @@ __all__ = ['FLOATS', 'COMPLEX', 'CONVERSIONS', 'NOT_NEGATIVE', 'BELOW_ONE', 'PAC
            'describe_type', 'suggest_conversion', 'numbers_from_objects', 'as_array', 'as_numbers', 'show_first',
            'check_no_nan', 'is_finite', 'check_finite', 'Interval', 'check_interval', 'as_positive', 'check_normal',
            'match_dtypes', 'suggest_integers', 'as_labels', 'as_float_type', 'as_integer', 'as_count', 'as_axis',
-           'check_option', 'as_generator', 'as_distances', 'missing_extra']
+           'check_option', 'as_flag', 'broadcast', 'as_generator', 'as_distances', 'missing_extra']
 
 # %% ../nbs/00_notation.ipynb #fa73038c
 def expected(name: str, what: str, got: object) -> ValueError:
@@ -296,6 +296,22 @@ def check_option(name: str, value: object, options: tuple[str, ...]) -> None:
     """Raise unless `value` is one of the words in `options`."""
     if not (isinstance(value, str) and value in options):
         raise expected(name, " or ".join(map(repr, options)), repr(value))
+
+# %% ../nbs/00_notation.ipynb #1f3d8807
+def as_flag(name: str, value: object) -> bool:
+    """`value` as True or False; an error if it is neither."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name}: expected True or False, got {value!r}")
+    return bool(value)
+
+# %% ../nbs/00_notation.ipynb #ea702690
+def broadcast(**arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The arrays in one shape; an error that names them if their shapes do not fit each other."""
+    try:
+        return np.broadcast_arrays(*arrays.values())
+    except ValueError:
+        shapes = " and ".join(str(array.shape) for array in arrays.values())
+        raise expected(", ".join(arrays), "shapes that broadcast", shapes) from None
 
 # %% ../nbs/00_notation.ipynb #5c0e71e2
 def as_generator(name: str, value: object) -> np.random.Generator:

@@ -1,4 +1,6 @@
 """Momentum on a parabola: powers, kinds, borders, envelope, crest and noise, beside multiplication and simulation."""
+import re
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -233,3 +235,37 @@ def test_wrong_arguments_are_named(call, said):
 def test_steps_are_integers():
     with pytest.raises(TypeError, match="steps: expected integers, got float64"):
         dynamics.momentum_power(1, 0, 1, 2.5)
+
+
+WRONG = {
+    "a flag that is a word": (
+        lambda: dynamics.momentum_matrix(1, 0.5, 1, "False"), TypeError,
+        "nesterov: expected True or False, got 'False'"),
+    "shapes": (
+        lambda: dynamics.convergence_rate([1, 2], [0.1, 0.2, 0.3], 1), ValueError,
+        "rate, momentum, curvature: expected shapes that broadcast, got (2,) and (3,) and ()"),
+    "steps that do not fit": (
+        lambda: dynamics.momentum_power([1, 2], 0.5, 1, [1, 2, 3]), ValueError,
+        "rate * curvature, steps: expected shapes that broadcast, got (2,) and (3,)"),
+    "a condition number beyond floats": (
+        lambda: dynamics.optimal_rate_and_momentum(1e-320, 1e300), ValueError,
+        "largest: expected less than about 1e32 times smallest"),
+    "curvatures in the wrong order": (
+        lambda: dynamics.optimal_rate_and_momentum([1, 3], [2, 2]), ValueError,
+        "largest: expected a curvature that is not less than smallest, got 2.0 at [1]"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_makes_no_sense_is_refused_by_name(what):
+    call, kind, message = WRONG[what]
+    with pytest.raises(kind, match=re.escape(message)):
+        call()
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_the_best_pair_of_huge_and_of_tiny_curvatures_is_that_of_their_quotient(nesterov):
+    for scale in (1e-300, 1.0, 1e308):
+        rate, momentum = dynamics.optimal_rate_and_momentum(0.1 * scale, 1.7 * scale, nesterov)
+        wanted = dynamics.optimal_rate_and_momentum(0.1, 1.7, nesterov)
+        np.testing.assert_allclose([rate * scale, momentum], wanted, rtol=1e-14)

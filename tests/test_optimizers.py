@@ -167,7 +167,7 @@ WRONG_ARGUMENTS = {
         "rescale_velocity: expected False with a "),
     "a schedule that goes below 0": (
         lambda: steps(SGD(lambda n: 1 - n), W, [W] * 3), ValueError,
-        "learning_rate of step 2: expected numbers in [0, inf), got -1.0"),
+        "learning_rate(2): expected numbers in [0, inf), got -1.0"),
     "another shape": (
         lambda: SGD(0.1).step(W, W[:2]), ValueError, "gradient: expected the shape of the parameters, (3,)"),
     "NaN": (
@@ -192,6 +192,11 @@ WRONG_ARGUMENTS = {
         "parameters: expected arrays, or one list of them, got a nested list: write [W1, b1, W2, b2]"),
     "parameters that are NaN": (
         lambda: SGD(0.1).step(W * np.nan, W), ValueError, "parameters: expected finite numbers, got nan at [0] before"),
+    "a flag that is a word": (
+        lambda: SGD(0.1, nesterov="False"), TypeError, "nesterov: expected True or False, got 'False'"),
+    "keys that are a number": (
+        lambda: SGD(0.1).load_state({"steps": 1, "rate": 0.1, "keys": 3, "velocity": [[1.0]]}), TypeError,
+        "state['keys']: expected a list, or None for one array"),
     "no gradient": (lambda: SGD(0.1).step(W, None), TypeError, "gradient: expected numbers, got None: "),
     "a list for a dict": (lambda: SGD(0.1).step({"W": W}, [W]), ValueError, "gradient: expected one for each of ['W']"),
     "an array for a list": (lambda: SGD(0.1).step([W], W), TypeError, "gradient: expected a list as for parameters"),
