@@ -39,7 +39,7 @@ __all__ = ['BLOCK_BYTES', 'as_jacobian', 'finite_step', 'newton_step', 'gauss_ne
            'NetworkResiduals', 'as_target', 'network_residuals', 'InputResiduals', 'input_residuals', 'next_damping',
            'column_units', 'Point', 'look', 'judge', 'walk', 'Minimum', 'as_start', 'as_tolerance', 'ask', 'call_rows',
            'as_residual_tolerance', 'as_callback', 'blocks', 'Progress', 'advance', 'run_walks', 'levenberg_marquardt',
-           'StopRun', 'Evaluations', 'minimize_lbfgs']
+           'StopRun', 'ask_loss', 'Evaluations', 'minimize_lbfgs']
 
 # %% ../nbs/appendix/second_order.ipynb #5ec0001e
 def as_jacobian(residuals: Any, jacobian: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -164,11 +164,14 @@ def solve_or_nan(A: np.ndarray, b: np.ndarray) -> np.ndarray:
     except np.linalg.LinAlgError:
         if A.ndim == 2:
             return np.full_like(b, np.nan)
-        return np.stack([solve_or_nan(*pair) for pair in zip(A, b, strict=True)])
+        pairs = zip(A, b, strict=True)
+        return np.stack([solve_or_nan(*pair) for pair in pairs])
 
 # %% ../nbs/appendix/second_order.ipynb #5ec0002c
-def damped_step(r: np.ndarray, J: np.ndarray, G: np.ndarray, m: np.ndarray) -> np.ndarray:
-    """The step of Levenberg-Marquardt from residuals, Jacobian, `gram` of it, and damping."""
+def damped_step(
+    r: np.ndarray, J: np.ndarray, G: np.ndarray, m: np.ndarray
+) -> np.ndarray:
+    """The step from residuals, Jacobian, `gram` of it, and damping."""
     A, diagonal = G.copy(), np.arange(G.shape[-1])
     A[..., diagonal, diagonal] += m[..., None]
     turned = J.swapaxes(-1, -2)
@@ -242,28 +245,33 @@ def apply_or_nan(f: Callable, Z: np.ndarray) -> np.ndarray:
 
 # %% ../nbs/appendix/second_order.ipynb #5ec0003b
 def inwards(dZ: np.ndarray, W: np.ndarray) -> np.ndarray:
-    """From slopes by the sums of a layer, (..., N, K, units), those by its inputs."""
-    rows = dZ.reshape(*W.shape[:-2], -1, W.shape[-1])  # all samples and outputs of a network in one product
+    """From slopes by sums, (..., N, K, units), to those by inputs."""
+    # all samples and outputs of a network in one product
+    rows = dZ.reshape(*W.shape[:-2], -1, W.shape[-1])
     return (rows @ W.swapaxes(-1, -2)).reshape(*dZ.shape[:-1], -1)
 
 # %% ../nbs/appendix/second_order.ipynb #5ec0003c
 def output_slopes(
-    X: np.ndarray, weights: Sequence[np.ndarray], biases: Sequence[np.ndarray], activations: Sequence[Differentiable]
+    X: np.ndarray,
+    weights: Sequence[np.ndarray],
+    biases: Sequence[np.ndarray],
+    activations: Sequence[Differentiable],
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """The outputs of all layers, X first, and the slopes of the last ones by the sums of each layer."""
+    """The outputs of all layers, X first; slopes of the last by all sums."""
     Z, A = [], [X]
     for W, b, f in zip(weights, biases, activations, strict=True):
         Z.append(A[-1] @ W + b[..., None, :])
         A.append(apply_or_nan(f, Z[-1]))
     dA, dZ = np.eye(Z[-1].shape[-1], dtype=Z[-1].dtype), [*weights]
     for n in reversed(range(len(weights))):
-        dZ[n] = dA * apply_or_nan(activations[n].derivative, Z[n])[..., None, :]
+        slope = apply_or_nan(activations[n].derivative, Z[n])
+        dZ[n] = dA * slope[..., None, :]
         dA = inwards(dZ[n], weights[n]) if n else dA
     return A, dZ
 
 # %% ../nbs/appendix/second_order.ipynb #5ec0003f
 def layer_places(sizes: Sequence[int]) -> list[tuple[slice, slice]]:
-    """Where the weights and the biases of each layer stand in a vector of parameters."""
+    """Where weights and biases of each layer stand among the parameters."""
     places, start = [], 0
     for D, K in pairwise(sizes):
         middle, end = start + D * K, start + (D + 1) * K
@@ -272,7 +280,9 @@ def layer_places(sizes: Sequence[int]) -> list[tuple[slice, slice]]:
     return places
 
 # %% ../nbs/appendix/second_order.ipynb #5ec00040
-def parameter_jacobian(A: Sequence[np.ndarray], dZ: Sequence[np.ndarray], sizes: Sequence[int]) -> np.ndarray:
+def parameter_jacobian(
+    A: Sequence[np.ndarray], dZ: Sequence[np.ndarray], sizes: Sequence[int]
+) -> np.ndarray:
     """The Jacobian of all outputs by all parameters, (..., N K, P)."""
     rows, places = dZ[0].shape[:-1], layer_places(sizes)
     J = np.empty((*rows, places[-1][1].stop), dZ[0].dtype)
@@ -461,14 +471,15 @@ def input_residuals(net: Network, target: Numbers) -> InputResiduals:
 def next_damping(
     m: np.ndarray, growth: np.ndarray, better: np.ndarray, gain: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The damping after a step, and the factor that it grows by if the next one is refused."""
+    """The damping after a step, and its factor if the next one is refused."""
     with np.errstate(over="ignore", invalid="ignore"):
         taken = np.maximum(1 / 3, 1 - (2 * gain - 1) ** 3)
-        return m * np.where(better, taken, growth).astype(m.dtype), np.where(better, 2, 2 * growth).astype(m.dtype)
+        factor = np.where(better, taken, growth).astype(m.dtype)
+        return m * factor, np.where(better, 2, 2 * growth).astype(m.dtype)
 
 # %% ../nbs/appendix/second_order.ipynb #5ec0008f
 def column_units(largest: np.ndarray) -> np.ndarray:
-    """D, from the largest norms of the columns so far; 1 for what has no norm."""
+    """D, from the largest norms of columns so far; 1 where there is none."""
     top = largest.max(-1, keepdims=True)
     D = np.where(largest >= top / 100, top, largest)
     return np.where((D > 0) & np.isfinite(D), D, 1)
@@ -503,20 +514,34 @@ class Point(NamedTuple):
         return Point(*(np.where(moved.reshape(-1, *[1] * (new.ndim - 1)), new, was) for new, was in pairs))
 
 # %% ../nbs/appendix/second_order.ipynb #5ec00058
-def look(evaluate: Callable, x: np.ndarray, rows: np.ndarray, largest: np.ndarray, reach: np.ndarray) -> Point:
-    """What `evaluate` finds at x, for the problems `rows`; `largest` and `reach` are those before."""
+def look(
+    evaluate: Callable,
+    x: np.ndarray,
+    rows: np.ndarray,
+    largest: np.ndarray,
+    reach: np.ndarray,
+) -> Point:
+    """What `evaluate` finds at x for `rows`; `largest`, `reach`: so far."""
     with np.errstate(over="ignore", invalid="ignore"):
         r, J = evaluate(x, rows)
         columns = np.sqrt(np.einsum("...ij,...ij->...j", J, J))
         largest = np.maximum(largest, columns)
         J = J / column_units(largest)[..., None, :]
-        return Point(x, r, J, gram(J), (r * r).sum(-1) / 2, columns, largest, np.maximum(reach, abs(x)))
+        loss, reach = (r * r).sum(-1) / 2, np.maximum(reach, abs(x))
+        return Point(x, r, J, gram(J), loss, columns, largest, reach)
 
 # %% ../nbs/appendix/second_order.ipynb #5ec0005b
-def judge(here: Point, slope: np.ndarray, small: np.ndarray, tolerance: float, enough: float) -> np.ndarray:
-    """For each problem a word: "running", or why it is done; `slope` is that by the unknowns as given."""
-    status, size = np.where(small, "small_step", "running").astype("<U11"), np.sqrt(2 * here.loss)
-    rounding = np.finfo(here.x.dtype).eps * np.linalg.norm(here.columns * here.x, axis=-1)
+def judge(
+    here: Point,
+    slope: np.ndarray,  # by the unknowns as given
+    small: np.ndarray,
+    tolerance: float,
+    enough: float,
+) -> np.ndarray:
+    """For each problem a word: "running", or why it is done."""
+    status = np.where(small, "small_step", "running").astype("<U11")
+    size, eps = np.sqrt(2 * here.loss), np.finfo(here.x.dtype).eps
+    rounding = eps * np.linalg.norm(here.columns * here.x, axis=-1)
     flat = (abs(slope) <= tolerance * here.columns * size[:, None]).all(-1)
     status[flat | (size <= rounding)] = "converged"
     status[abs(here.r).max(-1) <= enough] = "solved"
@@ -809,10 +834,8 @@ def levenberg_marquardt(
     options = first, as_tolerance("tolerance", tolerance, start.dtype), as_residual_tolerance(residual_tolerance)
     evaluate, progress, stops = call_rows(function, start), Progress(start), as_callback(callback)
     try:
-        walks = [
-            (rows, walk(lambda x, on, rows=rows: evaluate(x, rows[on]), progress.x[rows], *options))
-            for rows in blocks(function, start)
-        ]
+        walks = [(rows, walk(lambda x, on, rows=rows: evaluate(x, rows[on]), progress.x[rows], *options))
+                 for rows in blocks(function, start)]  # fmt: skip
         word = run_walks(progress, walks, max_steps, stops)
     except KeyboardInterrupt:
         if not progress.losses:  # nothing is known yet
@@ -827,6 +850,18 @@ def levenberg_marquardt(
 class StopRun(Exception):
     """A run is over, for the reason in its message."""
 
+# %% ../nbs/appendix/second_order.ipynb #5ec00099
+def ask_loss(function: Callable, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Value and gradient at x, with shapes that fit."""
+    answer = function(x.copy())
+    if not (isinstance(answer, tuple) and len(answer) == 2):
+        got = f"one that returns {describe_type(answer)}"
+        raise TypeError(f"value_and_grad: expected a function of x that returns (value, gradient), got {got}")
+    value, gradient = as_numbers("value", answer[0], ndim=0), as_numbers("gradient", answer[1])
+    if gradient.shape != x.shape:
+        raise expected("gradient", f"the shape of x0, {x.shape}", f"shape {gradient.shape}")
+    return value, gradient
+
 # %% ../nbs/appendix/second_order.ipynb #5ec00083
 class Evaluations:
     """A loss as SciPy calls it; the best point so far, and what ends a run."""
@@ -838,13 +873,7 @@ class Evaluations:
 
     def __call__(self, flat: np.ndarray) -> tuple[float, np.ndarray]:
         x = flat.reshape(self.start.shape).astype(self.start.dtype)
-        answer = self.function(x.copy())
-        if not (isinstance(answer, tuple) and len(answer) == 2):
-            got = f"one that returns {describe_type(answer)}"
-            raise TypeError(f"value_and_grad: expected a function of x that returns (value, gradient), got {got}")
-        value, gradient = as_numbers("value", answer[0], ndim=0), as_numbers("gradient", answer[1])
-        if gradient.shape != x.shape:
-            raise expected("gradient", f"the shape of x0, {x.shape}", f"shape {gradient.shape}")
+        value, gradient = ask_loss(self.function, x)
         if not self.losses:
             check_finite("value at x0", value)
             check_finite("gradient at x0", gradient)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 from weakref import WeakKeyDictionary, ref
 
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['USERS', 'Progress', 'Callback', 'accumulate_gradients', 'sample_order', 'Place', 'Optimizer', 'part_names',
-           'step_unfrozen', 'claim', 'add_loss', 'diverging', 'Loop', 'RestartableLoop', 'as_batches', 'as_frozen',
-           'as_seed', 'as_place', 'check_roles', 'as_samples', 'as_epochs', 'Reports', 'Training']
+           'step_unfrozen', 'claim', 'add_loss', 'diverging', 'Batches', 'Loop', 'RestartableLoop', 'as_batches',
+           'as_frozen', 'as_seed', 'as_place', 'check_roles', 'as_samples', 'as_epochs', 'Reports', 'Training']
 
 # %% ../nbs/appendix/training.ipynb #7a1e000b
 def accumulate_gradients(gradients: Sequence[Numbers], counts: Sequence[int]) -> np.ndarray:
@@ -94,7 +95,7 @@ def sample_order(seed: int, epoch: int, count: int) -> np.ndarray:
 
 # %% ../nbs/appendix/training.ipynb #7a1e0015
 class Place(NamedTuple):
-    """Where training stands; an update replaces it as a whole, by one assignment."""
+    """Where training stands; an update replaces it by one assignment."""
 
     parameters: np.ndarray
     optimizer: dict[str, Any]
@@ -104,12 +105,21 @@ class Place(NamedTuple):
     sample: int = 0  # how many of this epoch were used in updates
     total: Any = 0.0  # the sum of their losses
 
-    def after(self, parameters: np.ndarray, optimizer: dict[str, Any], sample: int, total: Any, count: int) -> Place:
-        """The place after an update with the samples up to this one, of `count`."""
+    def after(
+        self,
+        parameters: np.ndarray,
+        optimizer: dict[str, Any],
+        sample: int,
+        total: Any,
+        count: int,
+    ) -> Place:
+        """The place after an update with samples up to `sample` of `count`."""
         if sample < count:
-            return self._replace(parameters=parameters, optimizer=optimizer, sample=sample, total=total)
-        self.losses[self.epoch :] = [total / count]
-        return Place(parameters, optimizer, self.seed, self.losses, self.epoch + 1)
+            done = self.epoch, sample, total
+        else:
+            self.losses[self.epoch :] = [total / count]
+            done = self.epoch + 1, 0, 0.0
+        return Place(parameters, optimizer, self.seed, self.losses, *done)
 
 # %% ../nbs/appendix/training.ipynb #7a1e0018
 class Optimizer(Protocol):
@@ -127,13 +137,20 @@ def part_names(net: Trainable) -> list[str]:
     return [f"{kind}{layer}" for layer in range(1, len(net.sizes)) for kind in "Wb"]
 
 # %% ../nbs/appendix/training.ipynb #7a1e001a
-def step_unfrozen(optimizer: Optimizer, net: Trainable, gradient: np.ndarray, frozen: frozenset[str]) -> np.ndarray:
-    """The parameters after a step of the optimizer, in which those with these names do not move."""
+def step_unfrozen(
+    optimizer: Optimizer,
+    net: Trainable,
+    gradient: np.ndarray,
+    frozen: frozenset[str],
+) -> np.ndarray:
+    """The parameters after a step; those with these names do not move."""
     if not frozen:
         return optimizer.step(net.parameters, gradient)
-    slopes = [part for pair in zip(*split(gradient, net.sizes), strict=True) for part in pair]
-    parts = [part for pair in zip(net.weights, net.biases, strict=True) for part in pair]
-    given = [None if name in frozen else slope for name, slope in zip(part_names(net), slopes, strict=True)]
+    layers = zip(*split(gradient, net.sizes), strict=True)
+    named = zip(part_names(net), chain.from_iterable(layers), strict=True)
+    given = [None if name in frozen else slope for name, slope in named]
+    layers = zip(net.weights, net.biases, strict=True)
+    parts = list(chain.from_iterable(layers))
     moved = optimizer.step(parts, given)
     return join(moved[::2], moved[1::2])
 
@@ -173,9 +190,9 @@ def diverging(net: Trainable) -> str:
     name = net.names[place[0]] + "".join(f" of network {r}" for r in place[1:])
     return f": the largest parameter in size is {vector[place]:.2g}, {name}: if it grows, take a smaller learning rate"
 
-# %% ../nbs/appendix/training.ipynb #7a1e001d
-class Loop:
-    """One update after the other, each of them made or not, and nothing in between."""
+# %% ../nbs/appendix/training.ipynb #7a1e0047
+class Batches:
+    """What a loop holds, and the loss and gradient of a batch."""
 
     net: Trainable
     optimizer: Optimizer
@@ -187,20 +204,6 @@ class Loop:
     _share: int  # of an epoch: how many samples an update takes
     _place: Place
 
-    def _update(self, order: np.ndarray | None) -> None:
-        """The next update."""
-        place, count = self._place, len(self.X)
-        first, stop = place.sample, min(place.sample + self._share, count)
-        gradient, total = np.zeros(0), place.total
-        for start in range(first, stop, self._size):
-            end = min(start + self._size, stop)
-            total, g = self._add(total, slice(start, end) if order is None else order[start:end], end - start)
-            gradient = g if start == first else accumulate_gradients([gradient, g], [start - first, end - start])
-        new = step_unfrozen(self.optimizer, self.net, gradient, self.frozen)
-        self.net.parameters = new
-        after = place.after(new, self.optimizer.state(), stop, total, count)
-        self._place = after  # until here nothing has happened
-
     def _add(self, total: Any, rows: Any, count: int) -> tuple[Any, np.ndarray]:
         """The sum of the losses with those of this batch, and its gradient."""
         try:
@@ -210,11 +213,33 @@ class Loop:
             hint = diverging(self.net) if self.optimizer.steps and "finite" in str(error) else ""
             raise ValueError(f"step {self.optimizer.steps} (epoch {self._place.epoch}): {error}{hint}") from error
 
+# %% ../nbs/appendix/training.ipynb #7a1e001d
+class Loop(Batches):
+    """One update after the other, each made or not, and nothing in between."""
+
+    def _update(self, order: np.ndarray | None) -> None:
+        """The next update."""
+        place, count = self._place, len(self.X)
+        first, stop = place.sample, min(place.sample + self._share, count)
+        gradient, total = np.zeros(0), place.total
+        for start in range(first, stop, self._size):
+            end = min(start + self._size, stop)
+            rows = slice(start, end) if order is None else order[start:end]
+            total, g = self._add(total, rows, end - start)
+            if start > first:
+                counts = start - first, end - start
+                g = accumulate_gradients([gradient, g], counts)
+            gradient = g
+        new = step_unfrozen(self.optimizer, self.net, gradient, self.frozen)
+        self.net.parameters = new
+        after = place.after(new, self.optimizer.state(), stop, total, count)
+        self._place = after  # until here nothing has happened
+
 # %% ../nbs/appendix/training.ipynb #7a1e001f
 class RestartableLoop(Loop):
     """A loop that can be stopped anywhere."""
 
-    _applied: Place | None  # the place that network and optimizer hold, as far as we know
+    _applied: Place | None  # what network and optimizer hold, as we know it
 
     def _run_epoch(self) -> None:
         """All updates up to the end of this epoch."""
@@ -235,16 +260,18 @@ class RestartableLoop(Loop):
         place = self._place
         self.optimizer.load_state(place.optimizer)
         self.net.parameters = place.parameters
-        claim(self.optimizer, self.net, self, anew=True)  # whatever it did before
+        claim(self.optimizer, self.net, self, anew=True)  # whatever it did
         self._applied = place
 
     def _take(self) -> None:
-        """Take over what network and optimizer hold, unless they wait to be put back."""
+        """Take over what both hold, unless they wait to be put back."""
         if self._applied is not self._place:
             self._put_back()
         claim(self.optimizer, self.net, self)
-        parameters, optimizer = self.net.parameters.copy(), self.optimizer.state()
-        self._place = self._place._replace(parameters=parameters, optimizer=optimizer)
+        self._place = self._place._replace(
+            parameters=self.net.parameters.copy(),
+            optimizer=self.optimizer.state(),
+        )
         self._applied = self._place
 
 # %% ../nbs/appendix/training.ipynb #7a1e0022
