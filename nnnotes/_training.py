@@ -5,7 +5,7 @@
 # %% ../nbs/appendix/training.ipynb #7a1e0002
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
@@ -18,6 +18,7 @@ from ._optimizer_type import plain_value
 from nnnotes._validation import (
     as_array,
     as_count,
+    as_flag,
     as_generator,
     as_integer,
     as_numbers,
@@ -39,14 +40,14 @@ __all__ = ['USERS', 'Progress', 'Callback', 'accumulate_gradients', 'sample_orde
            'as_frozen', 'as_seed', 'as_place', 'check_roles', 'as_samples', 'as_epochs', 'Reports', 'Training']
 
 # %% ../nbs/appendix/training.ipynb #7a1e000b
-def accumulate_gradients(gradients: Sequence[Numbers], counts: Sequence[int]) -> np.ndarray:
+def accumulate_gradients(gradients: Iterable[Numbers], counts: Iterable[int]) -> np.ndarray:
     """The gradient of a whole batch of a mean loss, from those of its parts.
 
     Parameters
     ----------
-    gradients : sequence of array_like
+    gradients : iterable of array_like
         One array for each part, all of one shape.
-    counts : sequence of int
+    counts : iterable of int
         How many samples each part has.
 
     Returns
@@ -57,9 +58,9 @@ def accumulate_gradients(gradients: Sequence[Numbers], counts: Sequence[int]) ->
     Raises
     ------
     ValueError
-        If there are none, not as many counts as gradients, or shapes differ; if a number is not finite.
+        If there are none, not as many counts as gradients, or shapes differ; if a number, or the mean, is not finite.
     TypeError
-        If a gradient is a list of arrays: accumulate each of its arrays for itself.
+        If `gradients` or `counts` is no iterable. If a gradient is a list of arrays: accumulate each for itself.
 
     See Also
     --------
@@ -69,13 +70,18 @@ def accumulate_gradients(gradients: Sequence[Numbers], counts: Sequence[int]) ->
     -----
     .. math:: \\sum_b n_b g_b / \\sum_b n_b
 
-    Derived for parts of any sizes; proved for parts of 2, 5 and 3 samples, four parameters.
+    Derived for parts of any sizes; proved for parts of 2, 5 and 3 samples, four parameters. Each part is
+    weighted before it is added, so that no sum is larger than the largest part.
 
     Examples
     --------
     >>> accumulate_gradients([[1.0, 0.0], [4.0, 0.0]], counts=[2, 1])
     array([2., 0.])
     """
+    for name, value in (("gradients", gradients), ("counts", counts)):
+        if not isinstance(value, Iterable) or not getattr(value, "ndim", 1):
+            raise TypeError(f"{name}: expected a list, got {describe_type(value)}")
+    gradients, counts = list(gradients), list(counts)
     for b, gradient in enumerate(gradients):
         if isinstance(gradient, (list, tuple)) and any(getattr(one, "ndim", 0) for one in gradient):
             way = "write [accumulate_gradients(arrays, counts) for arrays in zip(*gradients)]"
@@ -86,7 +92,10 @@ def accumulate_gradients(gradients: Sequence[Numbers], counts: Sequence[int]) ->
         raise expected("counts", f"one for each gradient, at least one, {len(parts)}", len(sizes))
     if len({part.shape for part in parts}) > 1:
         raise expected("gradients", "arrays of one shape", " and ".join(str(part.shape) for part in parts))
-    return np.sum([size * part for size, part in zip(sizes, parts, strict=True)], axis=0) / sum(sizes)
+    total = sum(sizes)
+    with np.errstate(over="ignore"):  # of the largest float it may round up to infinity
+        mean = np.sum([size * (part / total) for size, part in zip(sizes, parts, strict=True)], axis=0)
+    return check_finite("mean of the gradients", mean)
 
 # %% ../nbs/appendix/training.ipynb #7a1e0010
 def sample_order(seed: int, epoch: int, count: int) -> np.ndarray:
@@ -160,13 +169,15 @@ USERS: WeakKeyDictionary[Any, tuple[ref, ...]] = WeakKeyDictionary()  # of an op
 # %% ../nbs/appendix/training.ipynb #7a1e0045
 def claim(optimizer: Optimizer, *users: Any, anew: bool = False) -> None:
     """Note a network and its training as users of an optimizer; an error if it made its steps for others."""
+    known = None
     with suppress(TypeError):  # an optimizer without hash or weak references: nothing is known of it
         known = USERS.get(optimizer)
-        same = known is None or any(one() is user for one, user in zip(known, users, strict=True))
-        if optimizer.steps and not (same or anew):
-            wanted = "one for each network, since it has a velocity and the step of its schedule"
-            way = "write a new SGD, or copy.deepcopy(optimizer) to go on with both"
-            raise expected("optimizer", wanted, f"one with steps = {optimizer.steps} made for another: {way}")
+    same = known is None or any(one() is user for one, user in zip(known, users, strict=True))
+    if optimizer.steps and not (same or anew):
+        wanted = "one for each network, since it has a velocity and the step of its schedule"
+        way = "write a new SGD, or copy.deepcopy(optimizer) to go on with both"
+        raise expected("optimizer", wanted, f"one with steps = {optimizer.steps} made for another: {way}")
+    with suppress(TypeError):
         USERS[optimizer] = tuple(map(ref, users))
 
 # %% ../nbs/appendix/training.ipynb #7a1e0040
@@ -213,6 +224,18 @@ class Batches:
             hint = diverging(self.net) if self.optimizer.steps and "finite" in str(error) else ""
             raise ValueError(f"step {self.optimizer.steps} (epoch {self._place.epoch}): {error}{hint}") from error
 
+    def _give(self, place: Place) -> None:
+        """Let network and optimizer hold what a place says."""
+        self.optimizer.load_state(place.optimizer)
+        self.net.parameters = place.parameters
+
+    def _held(self) -> Place:
+        """The place, with what network and optimizer hold now."""
+        return self._place._replace(
+            parameters=self.net.parameters.copy(),
+            optimizer=self.optimizer.state(),
+        )
+
 # %% ../nbs/appendix/training.ipynb #7a1e001d
 class Loop(Batches):
     """One update after the other, each made or not, and nothing in between."""
@@ -258,8 +281,7 @@ class RestartableLoop(Loop):
     def _put_back(self) -> None:
         """Give network and optimizer what the place says."""
         place = self._place
-        self.optimizer.load_state(place.optimizer)
-        self.net.parameters = place.parameters
+        self._give(place)
         claim(self.optimizer, self.net, self, anew=True)  # whatever it did
         self._applied = place
 
@@ -268,10 +290,7 @@ class RestartableLoop(Loop):
         if self._applied is not self._place:
             self._put_back()
         claim(self.optimizer, self.net, self)
-        self._place = self._place._replace(
-            parameters=self.net.parameters.copy(),
-            optimizer=self.optimizer.state(),
-        )
+        self._place = self._held()
         self._applied = self._place
 
 # %% ../nbs/appendix/training.ipynb #7a1e0022
@@ -292,18 +311,22 @@ def as_frozen(value: Any, names: list[str]) -> frozenset[str]:
     """`value` as names of parameters, not all of them."""
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise TypeError(f"frozen: expected a list of names such as ['W1', 'b1'], got {value!r}")
-    frozen = frozenset(value)
-    if not frozen < set(names):
+    given = list(value)
+    if not all(isinstance(name, str) for name in given) or not set(given) < set(names):
         wanted = f"some of {', '.join(names)}, not all"
-        raise expected("frozen", wanted, ", ".join(sorted(map(str, frozen))))
-    return frozen
+        raise expected("frozen", wanted, ", ".join(sorted(set(map(str, given)))))
+    return frozenset(given)
 
 # %% ../nbs/appendix/training.ipynb #7a1e0024
-def as_seed(value: Any) -> int:
-    """`value` as the seed of all orders; a generator draws it."""
+def as_seed(value: Any, needed: bool = True) -> int | None:
+    """`value` as the seed of all orders, which a generator draws; None where no order is needed."""
+    if value is None and not needed:
+        return None
     if value is None:
         raise TypeError("rng: expected an integer seed or a numpy.random.Generator, got None: or write shuffle=False")
-    generator = as_generator("rng", value)
+    generator = as_generator("rng", value)  # a slip is one where nothing is drawn, too
+    if not needed:
+        return None
     return int(generator.integers(2**63)) if value is generator else int(value)
 
 # %% ../nbs/appendix/training.ipynb #7a1e0026
@@ -363,11 +386,13 @@ def as_epochs(epochs: Any, progress: Any, callback: Any) -> Iterable[int]:
     count = as_integer("epochs", epochs)
     if count < 0:
         raise expected("epochs", "a number that is not negative", count)
-    for name, function in (("progress", progress), ("callback", callback)):
-        if function is not None and not callable(function):
-            raise TypeError(f"{name}: expected a function, got {describe_type(function)}")
+    is_loop = isinstance(progress, type) and issubclass(progress, Iterable)  # a class, as tqdm is
+    for name, function in (("progress", None if is_loop else progress), ("callback", callback)):
+        if function is not None and (isinstance(function, type) or not callable(function)):
+            got = "a class" if isinstance(function, type) else describe_type(function)
+            raise TypeError(f"{name}: expected a function, got {got}")
     epoch_numbers = range(count) if progress is None else progress(range(count))
-    if not isinstance(epoch_numbers, Iterable):
+    if isinstance(epoch_numbers, str) or not isinstance(epoch_numbers, Iterable):
         got = f"one that returns {describe_type(epoch_numbers)}"
         raise TypeError(f"progress: expected a function that returns what to loop over, such as tqdm, got {got}")
     return epoch_numbers
@@ -424,7 +449,8 @@ class Reports(RestartableLoop):
         ------
         ValueError, TypeError
             If it is something else, belongs to another network, or is that of a training that shuffles
-            where this one does not, or the other way round. Nothing has changed then.
+            where this one does not, or the other way round. Nothing has changed then,
+            nor after any other error.
 
         See Also
         --------
@@ -442,13 +468,15 @@ class Reports(RestartableLoop):
         >>> again.epoch
         5
         """
-        before, self._place = self._place, as_place(
-            state, self.net, len(self.X), self._place.seed is not None
-        )
+        place = as_place(state, self.net, len(self.X), self._place.seed is not None)
+        before = self._held() if self._applied is self._place else self._place
         try:
+            self._place = place
             self._put_back()
-        except (TypeError, ValueError):  # it is no state of this optimizer
+        except BaseException:  # it is no state of this optimizer, or Ctrl-C
             self._place = before
+            self._give(before)
+            self._applied = before
             raise
 
     def __repr__(self) -> str:
@@ -543,8 +571,8 @@ class Training(Reports):
         self.X, self.target = as_samples(net, X, target)
         self._size, self._share = as_batches(len(self.X), batch_size, accumulate)
         self.frozen = as_frozen(frozen, part_names(net))
-        seed = as_seed(rng) if shuffle and self._share < len(self.X) else None
-        self._place = self._applied = Place(net.parameters.copy(), optimizer.state(), seed, [])
+        shuffled = as_flag("shuffle", shuffle) and self._share < len(self.X)
+        self._place = self._applied = Place(net.parameters.copy(), optimizer.state(), as_seed(rng, shuffled), [])
 
     def run(self, epochs: int, *, progress: Progress | None = None, callback: Callback | None = None) -> Self:
         """Train for some epochs more.
